@@ -1,0 +1,118 @@
+"""Tasks that somebody owns: named, their exceptions heard, gone when their owner closes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Self, TypeVar
+
+from kube.base.logging import get_logger
+
+T = TypeVar("T")
+
+ErrorHandler = Callable[["asyncio.Task[Any]", BaseException], None]
+
+
+class TaskOwner:
+    """Starts tasks on the running loop and answers for them.
+
+    An exception that leaves a task goes to `on_error(task, exception)`. Without one it is logged and fails `failed`,
+    which the owner's own code awaits (or not: it has been said in the log). Cancelled tasks are no errors.
+    """
+
+    def __init__(self, name: str, on_error: ErrorHandler | None = None) -> None:
+        self.name = name
+        self._on_error = on_error if on_error is not None else self._fail
+        self._tasks: dict[asyncio.Task[Any], None] = {}
+        self._failed: asyncio.Future[None] | None = None
+        self._failure: BaseException | None = None
+        self._closed = False
+
+    @property
+    def failed(self) -> asyncio.Future[None]:
+        """A future that takes the first exception that no handler took; cancelled by `aclose`."""
+        if self._failed is None:
+            self._failed = asyncio.get_running_loop().create_future()
+            if self._failure is not None:
+                self._failed.set_exception(self._failure)
+            elif self._closed:
+                self._failed.cancel()
+        return self._failed
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def start(self, coro: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+        """Run `coro` as a task named `OWNER/name`.
+
+        Raises RuntimeError when the owner is closed; the coroutine is closed then, not left unawaited.
+        """
+        if self._closed:
+            coro.close()
+            raise RuntimeError(f"{self.name} is closed and starts no {name}")
+        task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}/{name}")
+        self._tasks[task] = None
+        task.add_done_callback(self._done)
+        return task
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the tasks that run, in the order of their start."""
+        return tuple(task.get_name() for task in self._tasks)
+
+    async def aclose(self) -> None:
+        """Cancel all tasks, the last started first, and wait until all have ended; then nothing can be started.
+
+        A task that closes its own owner is left to end by itself. What a task raises while it is cancelled goes to
+        `on_error` like any other exception.
+        """
+        self._closed = True
+        current = asyncio.current_task()
+        while pending := [task for task in self._tasks if task is not current]:
+            for task in reversed(pending):
+                task.cancel(f"{self.name} closes")
+            await asyncio.gather(*reversed(pending), return_exceptions=True)
+            for task in pending:
+                self._done(task)
+        if self._failed is not None and not self._failed.done():
+            self._failed.cancel()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        if not task.done() or self._tasks.pop(task, task) is task or task.cancelled():
+            return
+        exception = task.exception()
+        if exception is not None:
+            self._on_error(task, exception)
+
+    def _fail(self, task: asyncio.Task[Any], exception: BaseException) -> None:
+        get_logger(__name__).error("task failed", task=task.get_name(), exc_info=exception)
+        if self._failure is None:
+            self._failure = exception
+            if self._failed is not None and not self._failed.done():
+                self._failed.set_exception(exception)
+
+
+async def shield_from_cancel(awaitable: Awaitable[T]) -> T:
+    """Await to the end even when cancelled meanwhile, then raise the cancellation: for clean-up that must finish."""
+    future = asyncio.ensure_future(awaitable)
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            if future.cancelled():
+                raise
+            cancelled = error
+        except BaseException:
+            if cancelled is None:
+                raise
+    if cancelled is not None:
+        raise cancelled
+    return future.result()
