@@ -1,0 +1,1 @@
+"""A whole Kubernetes in one asyncio process: ``from kube import Cluster, Client``."""
