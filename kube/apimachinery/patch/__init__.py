@@ -1,0 +1,4 @@
+"""The patch formats: JSON patch, JSON merge patch, strategic merge patch and server-side apply.
+
+They work on decoded JSON trees and never change their inputs. Limits on the size of a result are the caller's.
+"""
