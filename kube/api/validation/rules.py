@@ -1,0 +1,19 @@
+"""The validators of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kube.apimachinery.field import FieldError
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """``create(obj)``, ``update(new, old)`` and ``subresources[name](new, old)``, each returning the errors."""
+
+    create: Callable[[Any], list[FieldError]]
+    update: Callable[[Any, Any], list[FieldError]]
+    subresources: Mapping[str, Callable[[Any, Any], list[FieldError]]] = field(default_factory=dict)
