@@ -1,0 +1,47 @@
+"""What a Raft member is told at its start."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class ReadOnlyOption(Enum):
+    """How a leader makes sure of its leadership before it answers a read (Raft dissertation §6.4).
+
+    SAFE asks a majority. LEASE trusts that none was elected within an election timeout of the last majority it
+    heard: cheaper, and wrong when members' clocks differ by more than that.
+    """
+
+    SAFE = "safe"
+    LEASE = "lease"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Times in ticks. An election starts after ``election_ticks`` to twice as many less one without a leader.
+
+    ``eager_commit``: tell followers of a commit at once instead of with the next append or heartbeat; it costs a round
+    of messages for each commit, and only reads and watches at followers gain.
+    """
+
+    id: int
+    election_ticks: int = 10
+    heartbeat_ticks: int = 2
+    pre_vote: bool = True
+    check_quorum: bool = True
+    read_only: ReadOnlyOption = ReadOnlyOption.SAFE
+    eager_commit: bool = True
+    max_entries_per_message: int = 1024
+    max_size_per_message: int = 1 << 20
+    max_inflight: int = 256
+    max_entries_per_ready: int = 1024
+    max_pending_reads: int = 4096
+
+    def __post_init__(self) -> None:
+        if self.id <= 0:
+            raise ValueError(f"a member id is positive, not {self.id}")
+        if not 0 < self.heartbeat_ticks < self.election_ticks:
+            raise ValueError(f"heartbeats every {self.heartbeat_ticks} of {self.election_ticks} ticks")
+        if self.read_only is ReadOnlyOption.LEASE and not self.check_quorum:
+            raise ValueError("lease reads need check_quorum")
+        if min(self.max_entries_per_message, self.max_inflight, self.max_entries_per_ready) < 1:
+            raise ValueError("limits are positive")

@@ -1,0 +1,109 @@
+"""What a leader knows of each follower's log, and how fast it may send (etcd-io/raft's ``tracker``)."""
+
+from collections import deque
+from enum import Enum
+
+
+class ProgressState(Enum):
+    """How entries are sent to a follower.
+
+    PROBE: one append at a time, until one is acknowledged. REPLICATE: pipelined, up to the window.
+    SNAPSHOT: none, until the follower has the pending snapshot.
+    """
+
+    PROBE = "probe"
+    REPLICATE = "replicate"
+    SNAPSHOT = "snapshot"
+
+
+class Progress:
+    """``match``: the follower's log equals the leader's up to it. ``next``: the first index to send; above ``match``.
+
+    ``inflight`` holds the last index of each append that is not yet acknowledged, ascending.
+    """
+
+    __slots__ = (
+        "inflight",
+        "match",
+        "max_inflight",
+        "next",
+        "paused",
+        "pending_snapshot",
+        "recent_active",
+        "state",
+    )
+
+    def __init__(self, next_index: int, max_inflight: int) -> None:
+        self.match = 0
+        self.next = next_index
+        self.state = ProgressState.PROBE
+        self.max_inflight = max_inflight
+        self.inflight: deque[int] = deque()
+        self.pending_snapshot = 0
+        self.paused = False
+        """In PROBE: an append is on its way. In REPLICATE: the window was full. A heartbeat's answer lifts it."""
+        self.recent_active = False
+
+    def become_probe(self) -> None:
+        if self.state is ProgressState.SNAPSHOT:
+            # The snapshot may have arrived though its acknowledgement did not; what it holds need not be sent again.
+            self.next = max(self.match + 1, self.pending_snapshot + 1)
+        else:
+            self.next = self.match + 1
+        self._reset(ProgressState.PROBE)
+
+    def become_replicate(self) -> None:
+        self._reset(ProgressState.REPLICATE)
+        self.next = self.match + 1
+
+    def become_snapshot(self, index: int) -> None:
+        self._reset(ProgressState.SNAPSHOT)
+        self.pending_snapshot = index
+        self.next = index + 1
+
+    def _reset(self, state: ProgressState) -> None:
+        self.state = state
+        self.paused = False
+        self.pending_snapshot = 0
+        self.inflight.clear()
+
+    def is_paused(self) -> bool:
+        return self.paused or self.state is ProgressState.SNAPSHOT
+
+    def sent(self, last_index: int, count: int) -> None:
+        """An append of ``count`` entries that ends at ``last_index`` was sent."""
+        if self.state is ProgressState.REPLICATE:
+            if count:
+                self.next = last_index + 1
+                self.inflight.append(last_index)
+            self.paused = len(self.inflight) >= self.max_inflight
+        else:
+            self.paused = count > 0
+
+    def acknowledged(self, index: int) -> bool:
+        """The follower has everything up to ``index``; False when that is no news."""
+        self.next = max(self.next, index + 1)
+        if index <= self.match:
+            return False
+        self.match = index
+        self.paused = False
+        return True
+
+    def free_inflight(self, index: int) -> None:
+        inflight = self.inflight
+        while inflight and inflight[0] <= index:
+            inflight.popleft()
+            self.paused = False
+
+    def rejected(self, index: int, hint: int) -> bool:
+        """The append after ``index`` was refused; go back to ``hint``. False when the refusal is an old one."""
+        if self.state is ProgressState.REPLICATE:
+            if index <= self.match:
+                return False
+            self.next = self.match + 1
+            return True
+        if self.next - 1 != index:
+            return False
+        self.next = max(min(index, hint + 1), self.match + 1)
+        self.paused = False
+        return True
