@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 from kube.api.resources import Resource
 from kube.apimachinery.errors import ApiError
 from kube.apimachinery.meta.v1 import DeleteOptions
-from kube.apimachinery.watch import WatchEvent
+from kube.apimachinery.watch import AnyWatchEvent
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class ObjectList(Generic[T]):
 class WatchSink(Protocol):
     """Where a watch delivers. Both methods are called on the event loop and must not block."""
 
-    def deliver(self, events: Sequence[WatchEvent]) -> bool:
+    def deliver(self, events: Sequence[AnyWatchEvent]) -> bool:
         """Take a batch in order. ``False`` closes the stream: the receiver fell behind and must resume."""
 
     def closed(self, error: ApiError | None) -> None:
@@ -113,4 +113,3 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """End every watch and release connections."""
-
