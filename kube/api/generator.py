@@ -93,7 +93,7 @@ ZEROS = {
     "Time": "None",
     "MicroTime": "None",
     "Duration": 'Duration("0s")',
-    "Raw": "None",
+    "Raw": "NULL_RAW",
 }
 
 _ATTRIBUTES = {"openAPIV3Schema": "open_api_v3_schema", "$ref": "ref", "$schema": "schema"}
@@ -151,14 +151,16 @@ def declaration(package: str, field: Field) -> str:
     text = annotation(package, kind)
     outer = kind.wrappers[0] if kind.wrappers else ""
     always = field.presence.endswith("-always")
-    if outer == "*":
+    if outer == "*" and kind.name == "Raw":
+        default = "NO_RAW"
+    elif outer == "*":
         default = "always(None)" if field.presence == "pointer-or-null" else "None"
         text = f"{text} | None"
     elif outer == "[]":
         zero = 'b""' if text == "bytes" else "()"
         default = f"always({zero})" if always else zero
     elif outer == "map":
-        default = "field(default_factory=dict)" if always else "EMPTY_MAP"
+        default = "always({})" if always else "EMPTY_MAP"
     elif kind.is_struct:
         default = f"shared({text})"
     else:
@@ -171,7 +173,8 @@ def declaration(package: str, field: Field) -> str:
 
 def declared(package: str) -> list[str]:
     """The package's types, and those that it names without declaring (empty Go structs), value structs
-    before their holders: a zero instance of each is the default of its holders."""
+    before their holders: a zero instance of each is the default of its holders.
+    """
     names = dict.fromkeys(schema.types_of(package))
     if package == "meta/v1":
         names.pop("TypeMeta")
@@ -212,12 +215,16 @@ def render_type(package: str, name: str) -> Iterator[str]:
     for field in fields:
         yield declaration(package, field)
     maps = [attribute_name(f.json) for f in fields if f.presence == "map-omitempty"]
-    if maps:
+    raws = [attribute_name(f.json) for f in fields if f.presence == "pointer" and f.type.name == "Raw"]
+    if maps or raws:
         yield ""
         yield "    def __post_init__(self) -> None:"
         for attribute in maps:
             yield f"        if not self.{attribute} and self.{attribute} is not EMPTY_MAP:"
             yield f'            force_setattr(self, "{attribute}", EMPTY_MAP)'
+        for attribute in raws:
+            yield f"        if self.{attribute} == NULL_RAW:"
+            yield f'            force_setattr(self, "{attribute}", NO_RAW)'
     elif not fields and not kind:
         yield "    pass"
 
@@ -251,7 +258,17 @@ def render(package: str) -> str:
     times = [n for n in ("Duration", "MicroTime", "Time") if n in used]
     structs = [
         n
-        for n in ("EMPTY_MAP", "ApiStruct", "Int32", "Int64", "IntOrString", "always", "shared")
+        for n in (
+            "EMPTY_MAP",
+            "NO_RAW",
+            "NULL_RAW",
+            "ApiStruct",
+            "Int32",
+            "Int64",
+            "IntOrString",
+            "always",
+            "shared",
+        )
         if n in used
     ]
     head.append(f"from kube.apimachinery.meta.struct import {', '.join(structs)}")

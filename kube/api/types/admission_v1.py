@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from kube.apimachinery.meta import v1 as meta_v1
 from kube.api.types import authentication_v1
-from kube.apimachinery.meta.struct import EMPTY_MAP, ApiStruct, always, shared
+from kube.apimachinery.meta.struct import EMPTY_MAP, NULL_RAW, ApiStruct, always, shared
 
 
 class AdmissionReview(ApiStruct, frozen=True, kw_only=True, rename={"api_version": "apiVersion"}):
@@ -31,10 +31,10 @@ class AdmissionRequest(ApiStruct, frozen=True, kw_only=True, rename={"sub_resour
     namespace: str = ""
     operation: str = always("")
     user_info: authentication_v1.UserInfo = shared(authentication_v1.UserInfo)
-    object: Raw | None = always(None)
-    old_object: Raw | None = always(None)
+    object: Raw = always(NULL_RAW)
+    old_object: Raw = always(NULL_RAW)
     dry_run: bool | None = None
-    options: Raw | None = always(None)
+    options: Raw = always(NULL_RAW)
 
 
 class AdmissionResponse(ApiStruct, frozen=True, kw_only=True, rename={"patch_type": "patchType", "audit_annotations": "auditAnnotations"}):

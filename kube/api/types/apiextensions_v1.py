@@ -8,7 +8,7 @@ from msgspec import Raw
 from msgspec.structs import force_setattr
 
 from kube.apimachinery.meta import v1 as meta_v1
-from kube.apimachinery.meta.struct import EMPTY_MAP, ApiStruct, Int32, Int64, always, shared
+from kube.apimachinery.meta.struct import EMPTY_MAP, NO_RAW, NULL_RAW, ApiStruct, Int32, Int64, always, shared
 from kube.apimachinery.time import Time
 
 
@@ -151,7 +151,7 @@ class JSONSchemaProps(ApiStruct, frozen=True, kw_only=True, rename={"schema": "$
     type: str = ""
     format: str = ""
     title: str = ""
-    default: Raw | None = None
+    default: Raw = NO_RAW
     maximum: float | None = None
     exclusive_maximum: bool = False
     minimum: float | None = None
@@ -179,7 +179,7 @@ class JSONSchemaProps(ApiStruct, frozen=True, kw_only=True, rename={"schema": "$
     additional_items: JSONSchemaProps | bool | None = None
     definitions: Mapping[str, JSONSchemaProps] = EMPTY_MAP
     external_docs: ExternalDocumentation | None = None
-    example: Raw | None = None
+    example: Raw = NO_RAW
     nullable: bool = False
     x_kubernetes_preserve_unknown_fields: bool | None = None
     x_kubernetes_embedded_resource: bool = False
@@ -198,6 +198,10 @@ class JSONSchemaProps(ApiStruct, frozen=True, kw_only=True, rename={"schema": "$
             force_setattr(self, "dependencies", EMPTY_MAP)
         if not self.definitions and self.definitions is not EMPTY_MAP:
             force_setattr(self, "definitions", EMPTY_MAP)
+        if self.default == NULL_RAW:
+            force_setattr(self, "default", NO_RAW)
+        if self.example == NULL_RAW:
+            force_setattr(self, "example", NO_RAW)
 
 
 class ValidationRule(ApiStruct, frozen=True, kw_only=True, rename={"message_expression": "messageExpression", "field_path": "fieldPath", "optional_old_self": "optionalOldSelf"}):

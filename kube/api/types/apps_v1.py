@@ -6,7 +6,7 @@ from msgspec import Raw
 
 from kube.apimachinery.meta import v1 as meta_v1
 from kube.api.types import core_v1
-from kube.apimachinery.meta.struct import ApiStruct, Int32, Int64, IntOrString, always, shared
+from kube.apimachinery.meta.struct import NULL_RAW, ApiStruct, Int32, Int64, IntOrString, always, shared
 from kube.apimachinery.time import Time
 
 
@@ -234,7 +234,7 @@ class ControllerRevision(ApiStruct, frozen=True, kw_only=True, rename={"api_vers
     kind: str = always("ControllerRevision")
     api_version: str = always("apps/v1")
     metadata: meta_v1.ObjectMeta = shared(meta_v1.ObjectMeta)
-    data: Raw | None = always(None)
+    data: Raw = always(NULL_RAW)
     revision: Int64 = always(0)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import field
 
 from kube.apimachinery.meta import v1 as meta_v1
 from kube.apimachinery.meta.struct import ApiStruct, always, shared
@@ -18,7 +17,7 @@ class NodeMetrics(ApiStruct, frozen=True, kw_only=True, rename={"api_version": "
     metadata: meta_v1.ObjectMeta = shared(meta_v1.ObjectMeta)
     timestamp: Time | None = always(None)
     window: Duration = always(Duration("0s"))
-    usage: Mapping[str, Quantity] = field(default_factory=dict)
+    usage: Mapping[str, Quantity] = always({})
 
 
 class NodeMetricsList(ApiStruct, frozen=True, kw_only=True, rename={"api_version": "apiVersion"}):
@@ -46,4 +45,4 @@ class PodMetricsList(ApiStruct, frozen=True, kw_only=True, rename={"api_version"
 
 class ContainerMetrics(ApiStruct, frozen=True, kw_only=True):
     name: str = always("")
-    usage: Mapping[str, Quantity] = field(default_factory=dict)
+    usage: Mapping[str, Quantity] = always({})

@@ -9,7 +9,7 @@ from msgspec.structs import force_setattr
 
 from kube.apimachinery.meta import v1 as meta_v1
 from kube.api.types import core_v1
-from kube.apimachinery.meta.struct import EMPTY_MAP, ApiStruct, Int64, always, shared
+from kube.apimachinery.meta.struct import EMPTY_MAP, NO_RAW, NULL_RAW, ApiStruct, Int64, always, shared
 from kube.apimachinery.quantity import Quantity
 from kube.apimachinery.time import Time
 
@@ -257,7 +257,7 @@ class DeviceConfiguration(ApiStruct, frozen=True, kw_only=True):
 
 class OpaqueDeviceConfiguration(ApiStruct, frozen=True, kw_only=True):
     driver: str = always("")
-    parameters: Raw | None = always(None)
+    parameters: Raw = always(NULL_RAW)
 
 
 class DeviceToleration(ApiStruct, frozen=True, kw_only=True, rename={"toleration_seconds": "tolerationSeconds"}):
@@ -366,8 +366,12 @@ class AllocatedDeviceStatus(ApiStruct, frozen=True, kw_only=True, rename={"share
     device: str = always("")
     share_id: str | None = None
     conditions: tuple[meta_v1.Condition, ...] = always(())
-    data: Raw | None = None
+    data: Raw = NO_RAW
     network_data: NetworkDeviceData | None = None
+
+    def __post_init__(self) -> None:
+        if self.data == NULL_RAW:
+            force_setattr(self, "data", NO_RAW)
 
 
 class NetworkDeviceData(ApiStruct, frozen=True, kw_only=True, rename={"interface_name": "interfaceName", "hardware_address": "hardwareAddress"}):

@@ -10,8 +10,10 @@ Go declaration     attribute                                   encoded when zero
 pointer            ``T | None = None``                         no
 omitempty value    ``str = ""``, ``tuple[T, ...] = ()``        no
 omitempty map      ``Mapping[K, V] = EMPTY_MAP``               no
+pointer to JSON    ``Raw = NO_RAW``                            no
 value              ``str = always("")``                        yes
 value struct       ``T = shared(T)``                           yes, as ``{}``
+JSON value         ``Raw = always(NULL_RAW)``                  yes, as ``null``
 =================  ==========================================  =======================
 """
 
@@ -24,6 +26,12 @@ import msgspec
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 IntOrString = int | str
+
+NO_RAW = msgspec.Raw()
+"""The absent value of an optional ``Raw`` (msgspec knows no ``Raw | None``); compare by identity."""
+
+NULL_RAW = msgspec.Raw(b"null")
+"""The zero of a ``Raw`` that is always encoded."""
 
 EMPTY_MAP: Mapping[Any, Any] = MappingProxyType({})
 

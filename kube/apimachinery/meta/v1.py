@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Raw, field
 from msgspec.structs import force_setattr
 
-from kube.apimachinery.meta.struct import EMPTY_MAP, ApiStruct, Int32, Int64, always, shared
+from kube.apimachinery.meta.struct import EMPTY_MAP, NO_RAW, NULL_RAW, ApiStruct, Int32, Int64, always, shared
 from kube.apimachinery.time import Time
 
 
@@ -276,8 +276,12 @@ class ManagedFieldsEntry(ApiStruct, frozen=True, kw_only=True, rename={"api_vers
     api_version: str = ""
     time: Time | None = None
     fields_type: str = ""
-    fields_v1: Raw | None = None
+    fields_v1: Raw = NO_RAW
     subresource: str = ""
+
+    def __post_init__(self) -> None:
+        if self.fields_v1 == NULL_RAW:
+            force_setattr(self, "fields_v1", NO_RAW)
 
 
 class Table(ApiStruct, frozen=True, kw_only=True, rename={"column_definitions": "columnDefinitions", "api_version": "apiVersion"}):
@@ -299,7 +303,7 @@ class TableColumnDefinition(ApiStruct, frozen=True, kw_only=True):
 class TableRow(ApiStruct, frozen=True, kw_only=True):
     cells: tuple[Any, ...] = always(())
     conditions: tuple[TableRowCondition, ...] = ()
-    object: Raw | None = always(None)
+    object: Raw = always(NULL_RAW)
 
 
 class TableRowCondition(ApiStruct, frozen=True, kw_only=True):
@@ -339,4 +343,4 @@ class Condition(ApiStruct, frozen=True, kw_only=True, rename={"observed_generati
 
 class WatchEvent(ApiStruct, frozen=True, kw_only=True):
     type: str = always("")
-    object: Raw | None = always(None)
+    object: Raw = always(NULL_RAW)
