@@ -2,8 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +15,7 @@ class Cause:
     id: str
     name: str
     parent: "Cause | None" = None
+    depth: int = 0
 
     def chain(self) -> Iterator["Cause"]:
         """From here up through the parents to the root."""
@@ -29,6 +32,31 @@ CURRENT: ContextVar[Cause | None] = ContextVar("kube_cause", default=None)
 """The cause of what runs now. Tasks inherit it from whoever starts them, as every context variable."""
 
 
+MAX_DEPTH: Final = 16
+"""A chain that grows longer keeps its root and starts over below it: effects that cause each other forever (a status
+that triggers a reconcile that writes a status) must not keep all their history alive."""
+
+
+class because:  # noqa: N801  # reads as a statement: with because(cause)
+    """Run a block under `cause`: what it tells, asks, starts and logs carries it."""
+
+    __slots__ = ("_cause", "_token")
+
+    def __init__(self, cause: Cause | None) -> None:
+        self._cause = cause
+        self._token: Token[Cause | None] | None = None
+
+    def __enter__(self) -> Cause | None:
+        self._token = CURRENT.set(self._cause)
+        return self._cause
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._token is not None:
+            CURRENT.reset(self._token)
+
+
 class Causes:
     """Numbers the causes of one cluster, so that a run under the same seed names them alike."""
 
@@ -40,9 +68,12 @@ class Causes:
 
     def new(self, name: str, parent: Cause | None = None) -> Cause:
         """A cause under `parent`, or under the current one where none is given."""
-        return Cause(
-            f"{self._prefix}{next(self._numbers)}", name, parent if parent is not None else CURRENT.get()
-        )
+        above = parent if parent is not None else CURRENT.get()
+        if above is None:
+            return self.root(name)
+        if above.depth >= MAX_DEPTH:
+            *_, above = above.chain()
+        return Cause(f"{self._prefix}{next(self._numbers)}", name, above, above.depth + 1)
 
     def root(self, name: str) -> Cause:
         """A cause that nothing led to: a request from outside, a timer."""

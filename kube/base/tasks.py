@@ -1,7 +1,7 @@
 """Tasks that somebody owns: named, their exceptions heard, gone when their owner closes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
 
 from kube.base.logging import get_logger
@@ -17,6 +17,8 @@ class TaskOwner:
     An exception that leaves a task goes to `on_error(task, exception)`. Without one it is logged and fails `failed`,
     which the owner's own code awaits (or not: it has been said in the log). Cancelled tasks are no errors.
     """
+
+    __slots__ = ("_closed", "_failed", "_failure", "_on_error", "_tasks", "name")
 
     def __init__(self, name: str, on_error: ErrorHandler | None = None) -> None:
         self.name = name
@@ -74,7 +76,7 @@ class TaskOwner:
                 task.cancel(f"{self.name} closes")
             await asyncio.gather(*reversed(pending), return_exceptions=True)
             for task in pending:
-                self._done(task)
+                self._done(task)  # its own callback may be a turn away
         if self._failed is not None and not self._failed.done():
             self._failed.cancel()
 
@@ -85,10 +87,10 @@ class TaskOwner:
         await self.aclose()
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        if not task.done() or self._tasks.pop(task, task) is task or task.cancelled():
-            return
-        exception = task.exception()
-        if exception is not None:
+        if task not in self._tasks:
+            return  # aclose was first
+        del self._tasks[task]
+        if not task.cancelled() and (exception := task.exception()) is not None:
             self._on_error(task, exception)
 
     def _fail(self, task: asyncio.Task[Any], exception: BaseException) -> None:
@@ -97,22 +99,3 @@ class TaskOwner:
             self._failure = exception
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(exception)
-
-
-async def shield_from_cancel(awaitable: Awaitable[T]) -> T:
-    """Await to the end even when cancelled meanwhile, then raise the cancellation: for clean-up that must finish."""
-    future = asyncio.ensure_future(awaitable)
-    cancelled: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.shield(future)
-        except asyncio.CancelledError as error:
-            if future.cancelled():
-                raise
-            cancelled = error
-        except BaseException:
-            if cancelled is None:
-                raise
-    if cancelled is not None:
-        raise cancelled
-    return future.result()
