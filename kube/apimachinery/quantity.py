@@ -7,6 +7,7 @@ rounded away from zero, and a binary one is capped at 2^63-1.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Final, Self, cast
@@ -57,7 +58,8 @@ class Quantity(str, metaclass=PlainStr):
             return cast("Self", canonical(value))
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise QuantityError(_FORMAT_WRONG)
-        return cast("Self", canonical(str(value)))
+        text = format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
+        return cast("Self", canonical(text))
 
 
 _FORMAT_WRONG: Final = f"quantities must match the regular expression '{_SPLIT}'"

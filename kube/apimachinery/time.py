@@ -38,7 +38,7 @@ class Time(str, metaclass=PlainStr):
     __slots__ = ()
 
     def __new__(cls, value: str) -> Self:
-        return cast("Self", _canonical_time(value))
+        return cast("Self", canonical_time(value))
 
 
 class MicroTime(str, metaclass=PlainStr):
@@ -47,7 +47,7 @@ class MicroTime(str, metaclass=PlainStr):
     __slots__ = ()
 
     def __new__(cls, value: str) -> Self:
-        return cast("Self", _canonical_micro_time(value))
+        return cast("Self", canonical_micro_time(value))
 
 
 class Duration(str, metaclass=PlainStr):
@@ -56,11 +56,11 @@ class Duration(str, metaclass=PlainStr):
     __slots__ = ()
 
     def __new__(cls, value: str) -> Self:
-        return cast("Self", _canonical_duration(value))
+        return cast("Self", canonical_duration(value))
 
 
 @lru_cache(_CACHED)
-def _canonical_time(text: str) -> str:
+def canonical_time(text: str) -> str:
     if _CANONICAL.fullmatch(text):
         return text
     moment = _parse(text, _RFC3339)
@@ -68,7 +68,7 @@ def _canonical_time(text: str) -> str:
 
 
 @lru_cache(_CACHED)
-def _canonical_micro_time(text: str) -> str:
+def canonical_micro_time(text: str) -> str:
     moment = _parse(text, _RFC3339_MICRO)
     return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z".rjust(27, "0")
 
@@ -217,7 +217,7 @@ def duration_from_seconds(seconds: float) -> Duration:
 
 
 @lru_cache(_CACHED)
-def _canonical_duration(text: str) -> str:
+def canonical_duration(text: str) -> str:
     return format_duration(duration_nanoseconds(text))
 
 

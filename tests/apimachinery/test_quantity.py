@@ -49,6 +49,8 @@ from kube.apimachinery.quantity import Format, Quantity, QuantityError
         (" 1 ", "1"),
         (1, "1"),
         (0.5, "500m"),
+        (0.00001, "10u"),
+        (1e22, "10e21"),
     ],
 )
 def test_is_canonical_from_construction(text, canonical):
