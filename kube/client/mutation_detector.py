@@ -7,7 +7,7 @@ that a careless caller can write to.
 from hashlib import blake2b
 from typing import Any, Final
 
-import msgspec
+from kube.apimachinery import serializer
 
 DEFAULT_CAPACITY: Final = 100_000
 
@@ -49,7 +49,7 @@ class MutationDetector:
         if len(self._seen) >= self._capacity:
             oldest = next(iter(self._seen))
             self._check(*self._seen.pop(oldest))
-        self._seen[id(obj)] = (obj, _digest(msgspec.json.encode(obj)))
+        self._seen[id(obj)] = (obj, _digest(serializer.encode(obj)))
 
     def verify(self) -> None:
         """Raises CacheMutatedError for the first object that is not what it was."""
@@ -58,7 +58,7 @@ class MutationDetector:
 
     @staticmethod
     def _check(obj: Any, digest: bytes) -> None:
-        encoded = msgspec.json.encode(obj)
+        encoded = serializer.encode(obj)
         if _digest(encoded) != digest:
             raise CacheMutatedError(obj, encoded)
 

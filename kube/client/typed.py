@@ -6,12 +6,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, TypeVar, cast, overload
 
-import msgspec
-
 from kube.api.resources import Resource, ResourceTable, builtin_table
 from kube.api.types.autoscaling_v1 import Scale
 from kube.api.types.core_v1 import Binding, Pod
 from kube.api.types.policy_v1 import Eviction
+from kube.apimachinery import serializer
 from kube.apimachinery.meta.v1 import DeleteOptions, ObjectMeta, Preconditions, Status
 from kube.client.interface import (
     NO_OPTIONS,
@@ -429,7 +428,7 @@ def _patch(patch: bytes | Mapping[str, Any] | Sequence[Any], name: PatchName | N
             name = "json"
         else:
             name = "strategic" if of.type_reference.startswith(_BUILT_IN) else "merge"
-    data = patch if isinstance(patch, bytes) else msgspec.json.encode(patch)
+    data = patch if isinstance(patch, bytes) else serializer.encode(patch)
     return Patch(PATCH_TYPES[name], data)
 
 
