@@ -75,6 +75,31 @@ class DuplicateKeyError(StoreError):
         self.key = key
 
 
+class KeyNotFoundError(StoreError):
+    """A put that keeps the value or the lease found no ``key`` to keep it from."""
+
+    code = Code.INVALID_ARGUMENT
+    message = "etcdserver: key not found"
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self.key = key
+
+
+class ValueProvidedError(StoreError):
+    """A put that keeps the key's value brings one."""
+
+    code = Code.INVALID_ARGUMENT
+    message = "etcdserver: value is provided"
+
+
+class LeaseProvidedError(StoreError):
+    """A put that keeps the key's lease brings one."""
+
+    code = Code.INVALID_ARGUMENT
+    message = "etcdserver: lease is provided"
+
+
 class TooManyOpsError(StoreError):
     code = Code.INVALID_ARGUMENT
     message = "etcdserver: too many operations in txn request"

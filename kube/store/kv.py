@@ -106,7 +106,7 @@ class CompareTarget(IntEnum):
 # ---- requests ---------------------------------------------------------------------------------------------
 
 
-class Range(msgspec.Struct, frozen=True):
+class Range(msgspec.Struct, frozen=True, tag=True):
     """Keys in [key, range_end), as of ``revision`` (0: now). Without a sort order they come sorted by key."""
 
     key: bytes
@@ -123,8 +123,10 @@ class Range(msgspec.Struct, frozen=True):
     max_create_revision: int = 0
 
 
-class Put(msgspec.Struct, frozen=True):
-    """``note``: any object of this process, handed to the watches of this process with the put's event.
+class Put(msgspec.Struct, frozen=True, tag=True):
+    """``ignore_value`` and ``ignore_lease`` keep what the key has; both need the key to exist.
+
+    ``note``: any object of this process, handed to the watches of this process with the put's event.
 
     It is dropped as soon as the event is dispatched or the request has failed; it never enters the log.
     """
@@ -133,10 +135,12 @@ class Put(msgspec.Struct, frozen=True):
     value: bytes
     lease: int = 0
     prev_kv: bool = False
+    ignore_value: bool = False
+    ignore_lease: bool = False
     note: object | None = None
 
 
-class DeleteRange(msgspec.Struct, frozen=True):
+class DeleteRange(msgspec.Struct, frozen=True, tag=True):
     key: bytes
     range_end: bytes = b""
     prev_kv: bool = False
@@ -155,7 +159,7 @@ class Compare(msgspec.Struct, frozen=True):
     range_end: bytes = b""
 
 
-class Txn(msgspec.Struct, frozen=True):
+class Txn(msgspec.Struct, frozen=True, tag=True):
     """If all ``compares`` hold then ``success`` else ``failure``, atomically, in at most one revision."""
 
     compares: tuple[Compare, ...] = ()
@@ -379,9 +383,19 @@ class KV(Protocol):
         ...
 
     async def put(
-        self, key: bytes, value: bytes, lease: int = 0, *, prev_kv: bool = False, note: object | None = None
+        self,
+        key: bytes,
+        value: bytes,
+        lease: int = 0,
+        *,
+        prev_kv: bool = False,
+        ignore_value: bool = False,
+        ignore_lease: bool = False,
+        note: object | None = None,
     ) -> PutResult:
-        """Raises EmptyKeyError, LeaseNotFoundError, RequestTooLargeError."""
+        """Raises EmptyKeyError, LeaseNotFoundError, RequestTooLargeError; to ignore: KeyNotFoundError,
+        ValueProvidedError, LeaseProvidedError.
+        """
         ...
 
     async def delete_range(

@@ -37,6 +37,34 @@ class Storage(Protocol):
         ...
 
 
+class StableStorage(Storage, Protocol):
+    """What the shell writes, besides. ``log_size``: bytes of the entries kept."""
+
+    log_size: int
+
+    @property
+    def hard_state(self) -> HardState: ...
+
+    def save(self, hard_state: HardState | None, entries: list[Entry], *, must_sync: bool) -> None:
+        """Keep both; when ``must_sync``, nothing may be sent before they would survive a crash.
+
+        What the log held at the entries' indexes and after is gone. A hard state of None is the one kept already.
+        """
+        ...
+
+    def save_snapshot(self, snapshot: Snapshot) -> None:
+        """Keep a snapshot of this member's own state machine; the log stays until ``compact``."""
+        ...
+
+    def apply_snapshot(self, snapshot: Snapshot) -> None:
+        """Take over the leader's snapshot: the log starts anew after it."""
+        ...
+
+    def compact(self, index: int) -> None:
+        """Drop the entries up to and including ``index``, which the snapshot must hold."""
+        ...
+
+
 class MemoryStorage:
     """Stable storage of one member for as long as the process lives; it outlives the member's actor.
 
@@ -89,6 +117,12 @@ class MemoryStorage:
     def set_hard_state(self, hard_state: HardState) -> None:
         self._hard_state = hard_state
 
+    def save(self, hard_state: HardState | None, entries: list[Entry], *, must_sync: bool) -> None:  # noqa: ARG002  # memory has nothing to sync
+        if hard_state is not None:
+            self._hard_state = hard_state
+        if entries:
+            self.append(entries)
+
     def append(self, entries: list[Entry]) -> None:
         """Keep ``entries``; what the log held at their indexes and after is gone."""
         if not entries:
@@ -106,20 +140,17 @@ class MemoryStorage:
         self.log_size += sum([entry.size for entry in entries])
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep a snapshot of this member's own state machine; the log stays until ``compact``."""
         if snapshot.index < self._snapshot.index:
             raise AssertionError(f"snapshot {snapshot.index} is older than {self._snapshot.index}")
         self._snapshot = snapshot
 
     def apply_snapshot(self, snapshot: Snapshot) -> None:
-        """Take over the leader's snapshot: the log starts anew after it."""
         self.save_snapshot(snapshot)
         self._entries = []
         self._start, self._start_term = snapshot.index, snapshot.term
         self.log_size = 0
 
     def compact(self, index: int) -> None:
-        """Drop the entries up to and including ``index``, which the snapshot must hold."""
         if index <= self._start:
             return
         if index > self._snapshot.index:

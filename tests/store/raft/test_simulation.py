@@ -47,6 +47,7 @@ class Simulation:
         self.loss = self.rng.choice((0.0, 0.02, 0.1, 0.3))
         self.network: list[tuple[int, Message]] = []
         self.cut: dict[tuple[int, int], None] = {}
+        self.healed = False
         self.now = 0
         self.proposals = 0
         # the observed history
@@ -92,12 +93,15 @@ class Simulation:
         for message in messages:
             if (message.from_, message.to) in self.cut:
                 self.faults["cut"] += 1
+                self.report(message, delivered=False)
                 continue
             if self.rng.random() < self.loss:
                 self.faults["lost"] += 1
+                self.report(message, delivered=False)
                 continue
-            self.network.append((self.now + self.rng.choice((1, 1, 1, 2, 3, 5, 40)), message))
-            if self.rng.random() < 0.03:
+            delay = 1 if self.healed else self.rng.choice((1, 1, 1, 2, 3, 5, 40))
+            self.network.append((self.now + delay, message))
+            if not self.healed and self.rng.random() < 0.03:
                 self.faults["duplicated"] += 1
                 self.network.append((self.now + self.rng.randrange(1, 60), message))
 
@@ -111,27 +115,32 @@ class Simulation:
             self.rng.shuffle(due)
         for _, message in due:
             host = self.hosts[message.to]
-            if host.node is None:
-                sender = self.hosts[message.from_].node
-                if sender is not None:
-                    sender.report_unreachable(message.to)
-                    if isinstance(message, InstallSnapshot):
-                        sender.report_snapshot(message.to, delivered=False)
-                continue
-            host.node.step(message)
-            self.run(host)
+            self.report(message, delivered=host.node is not None)
+            if host.node is not None:
+                host.node.step(message)
+                self.run(host)
+
+    def report(self, message: Message, *, delivered: bool) -> None:
+        """What a transport knows: a snapshot's fate, as of a stream; of other losses only some."""
+        sender = self.hosts[message.from_].node
+        if sender is None:
+            return
+        if isinstance(message, InstallSnapshot):
+            sender.report_snapshot(message.to, delivered=delivered)
+        elif not delivered and self.rng.random() < 0.3:
+            sender.report_unreachable(message.to)
 
     def run(self, host: Host) -> None:
         """Do what the Readies of a host say, with a crash at any point in between."""
         while host.node is not None and host.node.has_ready():
             self.check(host)
             ready = host.node.ready()
-            if self.rng.random() < 0.002:
+            if not self.healed and self.rng.random() < 0.002:
                 self.faults["crash before persist"] += 1
                 self.crash(host)
                 return
             self.persist(host, ready)
-            if self.rng.random() < 0.002:
+            if not self.healed and self.rng.random() < 0.002:
                 self.faults["crash before send"] += 1
                 self.crash(host)
                 return
@@ -278,6 +287,7 @@ class Simulation:
 
     def heal(self) -> None:
         """Liveness: once faults stop, a leader is elected, commits, and everybody has the same state."""
+        self.healed = True
         self.loss = 0.0
         self.cut.clear()
         for host in self.hosts.values():
@@ -288,8 +298,6 @@ class Simulation:
             self.now += 1
             self.deliver()
             for host in self.hosts.values():
-                if host.node is None:
-                    self.start(host)
                 assert host.node is not None
                 host.node.tick()
                 self.run(host)

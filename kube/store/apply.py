@@ -1,0 +1,267 @@
+"""The state machine of one replica: a committed request in, its result out, the same on every replica.
+
+An error that the request has earned (a lease that is gone, a revision that is compacted) is a result too. Anything else
+that is raised means that the replica can't be trusted any more.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from kube.store.errors import KeyNotFoundError, LeaseNotFoundError, StoreError
+from kube.store.kv import (
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    DeleteRangeResult,
+    KeyValue,
+    LeaseGrant,
+    OpResult,
+    OptimisticResult,
+    Put,
+    PutResult,
+    Range,
+    RangeResult,
+    Txn,
+    TxnResult,
+)
+from kube.store.lease import LeaseSnapshot, Lessor
+from kube.store.mvcc.kvstore import KVSnapshot, KVStore
+from kube.store.mvcc.query import execute_range
+from kube.store.mvcc.watchable import WatchableStore
+from kube.store.requests import (
+    Compact,
+    LeaseGrantRequest,
+    LeaseRevokeRequest,
+    OptimisticDelete,
+    OptimisticPut,
+)
+
+Result: TypeAlias = OpResult | OptimisticResult | LeaseGrant | None
+
+
+class StateSnapshot(msgspec.Struct, frozen=True):
+    """What a replica is, as the data of a raft snapshot."""
+
+    kv: KVSnapshot
+    leases: tuple[LeaseSnapshot, ...]
+
+
+_COMPARE: dict[CompareResult, Callable[[Any, Any], bool]] = {
+    CompareResult.EQUAL: lambda actual, operand: bool(actual == operand),
+    CompareResult.GREATER: lambda actual, operand: bool(actual > operand),
+    CompareResult.LESS: lambda actual, operand: bool(actual < operand),
+    CompareResult.NOT_EQUAL: lambda actual, operand: bool(actual != operand),
+}
+
+_TARGET: dict[CompareTarget, Callable[[KeyValue], int | bytes]] = {
+    CompareTarget.VERSION: lambda kv: kv.version,
+    CompareTarget.CREATE: lambda kv: kv.create_revision,
+    CompareTarget.MOD: lambda kv: kv.mod_revision,
+    CompareTarget.VALUE: lambda kv: kv.value,
+    CompareTarget.LEASE: lambda kv: kv.lease,
+}
+
+_ABSENT = KeyValue(b"", b"", 0, 0, 0, 0)
+
+
+class _Plan(msgspec.Struct, frozen=True):
+    """A txn whose comparisons are all decided; ``nested`` in the order of the txns among its ops."""
+
+    succeeded: bool
+    ops: tuple[Any, ...]
+    nested: tuple["_Plan", ...]
+
+
+class StateMachine:
+    """``kv``, ``watches`` and ``lessor`` are for reading; only ``apply`` changes what they hold."""
+
+    __slots__ = ("_appliers", "kv", "lessor", "watches")
+
+    def __init__(self, min_lease_ttl: int = 1) -> None:
+        self.kv = KVStore()
+        self.lessor = Lessor(min_lease_ttl)
+        self.watches = WatchableStore(self.kv)
+        self._appliers: dict[type, Callable[[Any], Result]] = {
+            Put: self._apply_put,
+            OptimisticPut: self._optimistic_put,
+            OptimisticDelete: self._optimistic_delete,
+            DeleteRange: self._apply_delete_range,
+            Txn: self._txn,
+            Compact: self._compact,
+            LeaseGrantRequest: self._lease_grant,
+            LeaseRevokeRequest: self._lease_revoke,
+        }
+
+    def apply(self, request: object) -> Result | StoreError:
+        try:
+            return self._appliers[type(request)](request)
+        except StoreError as error:
+            return error
+
+    # ---- single ops
+
+    def _apply_put(self, op: Put) -> PutResult:
+        self._check_put(op)
+        self.kv.revision += 1
+        return self._put(op)
+
+    def _apply_delete_range(self, op: DeleteRange) -> DeleteRangeResult:
+        keys = self.kv.keys(op.key, op.range_end)
+        if keys:
+            self.kv.revision += 1
+        return self._delete(keys, prev_kv=op.prev_kv)
+
+    def _optimistic_put(self, op: OptimisticPut) -> OptimisticResult:
+        kv = self.kv
+        current = kv.live.get(op.key)
+        if (0 if current is None else current.mod_revision) != op.mod_revision:
+            return OptimisticResult(False, kv.revision, current)
+        lease = op.lease
+        if lease and lease not in self.lessor:
+            raise LeaseNotFoundError(lease)
+        revision = kv.revision = kv.revision + 1
+        prev = kv.put(op.key, op.value, lease)
+        if lease or (prev is not None and prev.lease):
+            self._attach(op.key, prev, lease)
+        return OptimisticResult(True, revision)
+
+    def _optimistic_delete(self, op: OptimisticDelete) -> OptimisticResult:
+        kv = self.kv
+        current = kv.live.get(op.key)
+        if current is None or current.mod_revision != op.mod_revision:
+            return OptimisticResult(False, kv.revision, current)
+        kv.revision += 1
+        self._delete([op.key], prev_kv=False)
+        return OptimisticResult(True, kv.revision)
+
+    # ---- writes within a revision that is open
+
+    def _put(self, op: Put) -> PutResult:
+        kv = self.kv
+        value, lease = op.value, op.lease
+        if op.ignore_value:
+            value = kv.live[op.key].value
+        if op.ignore_lease:
+            lease = kv.live[op.key].lease
+        prev = kv.put(op.key, value, lease)
+        if lease or (prev is not None and prev.lease):
+            self._attach(op.key, prev, lease)
+        return PutResult(kv.revision, prev if op.prev_kv else None)
+
+    def _attach(self, key: bytes, prev: KeyValue | None, lease: int) -> None:
+        if prev is not None and prev.lease and prev.lease != lease:
+            self.lessor.detach(prev.lease, key)
+        if lease:
+            self.lessor.attach(lease, key)
+
+    def _delete(self, keys: list[bytes], *, prev_kv: bool) -> DeleteRangeResult:
+        kv = self.kv
+        prevs: list[KeyValue] = []
+        for key in keys:
+            prev = kv.delete(key)
+            if prev is not None:
+                if prev.lease:
+                    self.lessor.detach(prev.lease, key)
+                prevs.append(prev)
+        return DeleteRangeResult(len(prevs), kv.revision, tuple(prevs) if prev_kv else ())
+
+    def _check_put(self, op: Put) -> None:
+        """Raises LeaseNotFoundError, KeyNotFoundError."""
+        if op.lease and op.lease not in self.lessor:
+            raise LeaseNotFoundError(op.lease)
+        if (op.ignore_value or op.ignore_lease) and op.key not in self.kv.live:
+            raise KeyNotFoundError(op.key)
+
+    # ---- txns: decide, check, then do, so that a txn that fails has done nothing
+
+    def _txn(self, txn: Txn) -> TxnResult:
+        plan = self._plan(txn)
+        self._check_plan(plan)
+        return self._execute(plan, self.kv.revision)
+
+    def read_txn(self, txn: Txn) -> TxnResult:
+        """A txn without writes, which needs no place in the log. Raises what its ranges raise."""
+        return self._txn(txn)
+
+    def _plan(self, txn: Txn) -> _Plan:
+        succeeded = all(self._holds(compare) for compare in txn.compares)
+        ops = txn.success if succeeded else txn.failure
+        return _Plan(succeeded, ops, tuple(self._plan(op) for op in ops if isinstance(op, Txn)))
+
+    def _holds(self, compare: Compare) -> bool:
+        kvs = self.kv.range(compare.key, compare.range_end)
+        if not kvs:
+            if compare.target is CompareTarget.VALUE:
+                return False
+            kvs = [_ABSENT]
+        target, holds = _TARGET[compare.target], _COMPARE[compare.result]
+        return all(holds(target(kv), compare.operand) for kv in kvs)
+
+    def _check_plan(self, plan: _Plan) -> None:
+        for op in plan.ops:
+            if isinstance(op, Put):
+                self._check_put(op)
+            elif isinstance(op, Range):
+                self.kv.check_revision(op.revision)
+        for nested in plan.nested:
+            self._check_plan(nested)
+
+    def _execute(self, plan: _Plan, before: int) -> TxnResult:
+        """``before``: the revision before the txn; its first write opens the next one."""
+        kv = self.kv
+        nested = iter(plan.nested)
+        responses: list[OpResult] = []
+        for op in plan.ops:
+            if isinstance(op, Put):
+                kv.revision = before + 1
+                responses.append(self._put(op))
+            elif isinstance(op, DeleteRange):
+                keys = kv.keys(op.key, op.range_end)
+                if keys:
+                    kv.revision = before + 1
+                responses.append(self._delete(keys, prev_kv=op.prev_kv))
+            elif isinstance(op, Range):
+                responses.append(execute_range(kv, op))
+            else:
+                responses.append(self._execute(next(nested), before))
+        return TxnResult(plan.succeeded, kv.revision, tuple(responses))
+
+    # ---- the rest of the log
+
+    def _compact(self, request: Compact) -> None:
+        self.kv.compact(request.revision)
+
+    def _lease_grant(self, request: LeaseGrantRequest) -> LeaseGrant:
+        lease = self.lessor.grant(request.id, request.ttl)
+        return LeaseGrant(lease.id, lease.ttl)
+
+    def _lease_revoke(self, request: LeaseRevokeRequest) -> None:
+        keys = self.lessor.revoke(request.id)
+        if keys:
+            self.kv.revision += 1
+            self._delete(keys, prev_kv=False)
+
+    # ---- reads
+
+    def range(self, request: Range) -> RangeResult:
+        """Raises CompactedError, FutureRevisionError."""
+        return execute_range(self.kv, request)
+
+    # ---- snapshots
+
+    def snapshot(self) -> StateSnapshot:
+        return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot())
+
+    @classmethod
+    def restore(cls, snapshot: StateSnapshot, min_lease_ttl: int = 1) -> "StateMachine":
+        machine = cls(min_lease_ttl)
+        machine.kv = KVStore.restore(snapshot.kv)
+        machine.watches = WatchableStore(machine.kv)
+        machine.lessor.restore(snapshot.leases)
+        for kv in machine.kv.live.values():
+            if kv.lease:
+                machine.lessor.attach(kv.lease, kv.key)
+        return machine

@@ -1,0 +1,159 @@
+"""Leases of one replica: what is granted, which keys hang on it, and, at the leader alone, when it expires.
+
+Grants, attachments and revocations come from the log and are the same on every replica. Time is the leader's: etcd's
+primary lessor. A new leader gives every lease its whole ttl again, so that an election expires nobody early.
+"""
+
+import heapq
+import math
+from dataclasses import dataclass, field
+
+import msgspec
+
+from kube.store.errors import LeaseExistsError, LeaseNotFoundError, LeaseTTLTooLargeError
+
+MAX_TTL = 9_000_000_000
+"""Seconds; etcd's MaxLeaseTTL."""
+REVOKE_RETRY = 3.0
+"""Seconds after which an expired lease that still exists is reported again; etcd's expiredLeaseRetryInterval."""
+
+
+class LeaseSnapshot(msgspec.Struct, frozen=True):
+    id: int
+    ttl: int
+
+
+@dataclass(slots=True)
+class Lease:
+    """``ttl`` in seconds. ``deadline`` on the leader's monotonic clock; infinite elsewhere."""
+
+    id: int
+    ttl: int
+    deadline: float = math.inf
+    keys: dict[bytes, None] = field(default_factory=dict)
+
+
+class Lessor:
+    """``now`` is the leader's monotonic clock in seconds as the shell last told it by ``tick``."""
+
+    __slots__ = ("_due", "_leases", "min_ttl", "now", "primary")
+
+    def __init__(self, min_ttl: int = 1) -> None:
+        self.min_ttl = min_ttl
+        self.now = 0.0
+        self.primary = False
+        self._leases: dict[int, Lease] = {}
+        self._due: list[tuple[float, int]] = []
+        """A heap with one entry for each lease; a renewal leaves it too early, which is found when it comes up."""
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    # ---- from the log
+
+    def check_grant(self, lease: int, ttl: int) -> None:
+        """Raises LeaseExistsError, LeaseTTLTooLargeError, and LeaseNotFoundError for the id 0."""
+        if lease == 0:
+            raise LeaseNotFoundError(lease)
+        if ttl > MAX_TTL:
+            raise LeaseTTLTooLargeError(ttl)
+        if lease in self._leases:
+            raise LeaseExistsError(lease)
+
+    def grant(self, lease: int, ttl: int) -> Lease:
+        """Raises as ``check_grant``."""
+        self.check_grant(lease, ttl)
+        granted = self._leases[lease] = Lease(lease, max(ttl, self.min_ttl))
+        if self.primary:
+            self._schedule(granted)
+        return granted
+
+    def revoke(self, lease: int) -> list[bytes]:
+        """Forget the lease; its keys, sorted, are to be deleted. Raises LeaseNotFoundError."""
+        keys = sorted(self.get(lease).keys)
+        del self._leases[lease]
+        return keys
+
+    def attach(self, lease: int, key: bytes) -> None:
+        self._leases[lease].keys[key] = None
+
+    def detach(self, lease: int, key: bytes) -> None:
+        held = self._leases.get(lease)
+        if held is not None:
+            held.keys.pop(key, None)
+
+    # ---- reads
+
+    def get(self, lease: int) -> Lease:
+        """Raises LeaseNotFoundError."""
+        found = self._leases.get(lease)
+        if found is None:
+            raise LeaseNotFoundError(lease)
+        return found
+
+    def __contains__(self, lease: int) -> bool:
+        return lease in self._leases
+
+    def ids(self) -> tuple[int, ...]:
+        return tuple(sorted(self._leases))
+
+    def remaining(self, lease: int) -> float:
+        """Seconds left, not below 0. Raises LeaseNotFoundError."""
+        found = self.get(lease)
+        return max(0.0, found.deadline - self.now) if self.primary else float(found.ttl)
+
+    # ---- the leader's time
+
+    def promote(self, now: float) -> None:
+        """From now on the leader: every lease starts its ttl anew."""
+        self.primary = True
+        self.now = now
+        self._due = []
+        for lease in self._leases.values():
+            self._schedule(lease)
+
+    def demote(self) -> None:
+        self.primary = False
+        self._due = []
+        for lease in self._leases.values():
+            lease.deadline = math.inf
+
+    def renew(self, lease: int) -> int:
+        """The ttl granted. Raises LeaseNotFoundError, for a lease that has expired and waits to be revoked too."""
+        found = self.get(lease)
+        if found.deadline <= self.now:
+            raise LeaseNotFoundError(lease)
+        found.deadline = self.now + found.ttl
+        return found.ttl
+
+    def tick(self, now: float, limit: int = 1000) -> list[int]:
+        """The leases that have expired and are to be revoked through the log, at most ``limit``."""
+        self.now = now
+        expired: list[int] = []
+        due = self._due
+        while due and due[0][0] <= now and len(expired) < limit:
+            _, lease = heapq.heappop(due)
+            found = self._leases.get(lease)
+            if found is None:
+                continue
+            if found.deadline > now:
+                heapq.heappush(due, (found.deadline, lease))
+            else:
+                expired.append(lease)
+                heapq.heappush(due, (now + REVOKE_RETRY, lease))
+        return expired
+
+    def _schedule(self, lease: Lease) -> None:
+        lease.deadline = self.now + lease.ttl
+        heapq.heappush(self._due, (lease.deadline, lease.id))
+
+    # ---- snapshots
+
+    def snapshot(self) -> tuple[LeaseSnapshot, ...]:
+        return tuple(LeaseSnapshot(lease.id, lease.ttl) for lease in self._leases.values())
+
+    def restore(self, leases: tuple[LeaseSnapshot, ...]) -> None:
+        """Take over the leases; their keys are attached again by whoever knows the key space."""
+        self._leases = {lease.id: Lease(lease.id, lease.ttl) for lease in leases}
+        self._due = []
+        self.primary = False

@@ -1,0 +1,259 @@
+"""The store as its own process sees it: ``kv.py``'s protocols over members that all live here.
+
+Writes go to the leader's mailbox and come back when they are applied. Reads are answered from the leader's state machine at once:
+what ReadIndex asks a majority by message, that no newer term has begun, is read from the members' memory here.
+"""
+
+import asyncio
+import random
+
+from kube.base.clock import Clock
+from kube.store.errors import EmptyKeyError
+from kube.store.kv import (
+    DeleteRange,
+    DeleteRangeResult,
+    LeaseGrant,
+    LeaseStatus,
+    OptimisticResult,
+    Put,
+    PutResult,
+    Range,
+    RangeResult,
+    SortOrder,
+    SortTarget,
+    StoreStatus,
+    Txn,
+    TxnResult,
+    WatchFilter,
+    WatchSink,
+    WatchStream,
+)
+from kube.store.replicas import Replicas, StoreConfig
+from kube.store.requests import (
+    Compact,
+    LeaseGrantRequest,
+    LeaseRevokeRequest,
+    OptimisticDelete,
+    OptimisticPut,
+    check_put,
+    check_txn,
+    has_writes,
+    size_of,
+    without_notes,
+)
+from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
+
+
+class LocalStore:
+    """Implements ``kv.Store``. Whoever runs the members starts them at ``replicas``."""
+
+    def __init__(self, config: StoreConfig, clock: Clock, rng: random.Random) -> None:
+        """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases."""
+        self.replicas = Replicas(config, clock, rng)
+        self._config = config
+        self._clock = clock
+        self._rng = rng
+        self._propose = self.replicas.propose
+        self._confirmed = self.replicas.confirmed
+        self._reader = self.replicas.reader
+        self._subscriptions = self.replicas.subscriptions
+
+    # ---- writes
+
+    async def put(
+        self,
+        key: bytes,
+        value: bytes,
+        lease: int = 0,
+        *,
+        prev_kv: bool = False,
+        ignore_value: bool = False,
+        ignore_lease: bool = False,
+        note: object | None = None,
+    ) -> PutResult:
+        request = Put(key, value, lease, prev_kv, ignore_value, ignore_lease)
+        check_put(request)
+        notes = None if note is None else {key: note}
+        result = await self._propose(request, len(key) + len(value), notes)
+        assert isinstance(result, PutResult)
+        return result
+
+    async def delete_range(
+        self, key: bytes, range_end: bytes = b"", *, prev_kv: bool = False
+    ) -> DeleteRangeResult:
+        if not key:
+            raise EmptyKeyError
+        result = await self._propose(DeleteRange(key, range_end, prev_kv), len(key))
+        assert isinstance(result, DeleteRangeResult)
+        return result
+
+    async def txn(self, txn: Txn) -> TxnResult:
+        check_txn(txn, self._config.max_txn_ops)
+        if not has_writes(txn):
+            return (await self._reader()).machine.read_txn(txn)
+        notes: dict[bytes, object] = {}
+        request = without_notes(txn, notes)
+        result = await self._propose(request, size_of(request), notes or None)
+        assert isinstance(result, TxnResult)
+        return result
+
+    async def optimistic_put(
+        self, key: bytes, value: bytes, mod_revision: int, lease: int = 0, *, note: object | None = None
+    ) -> OptimisticResult:
+        if not key:
+            raise EmptyKeyError
+        notes = None if note is None else {key: note}
+        size = len(key) + len(value)
+        result = await self._propose(OptimisticPut(key, value, mod_revision, lease), size, notes)
+        assert isinstance(result, OptimisticResult)
+        return result
+
+    async def optimistic_delete(self, key: bytes, mod_revision: int) -> OptimisticResult:
+        if not key:
+            raise EmptyKeyError
+        result = await self._propose(OptimisticDelete(key, mod_revision), len(key))
+        assert isinstance(result, OptimisticResult)
+        return result
+
+    async def compact(self, revision: int) -> None:
+        await self._propose(Compact(revision), 8)
+
+    # ---- reads
+
+    async def range(
+        self,
+        key: bytes,
+        range_end: bytes = b"",
+        *,
+        revision: int = 0,
+        limit: int = 0,
+        keys_only: bool = False,
+        count_only: bool = False,
+        serializable: bool = False,
+        sort_order: SortOrder = SortOrder.NONE,
+        sort_target: SortTarget = SortTarget.KEY,
+        min_mod_revision: int = 0,
+        max_mod_revision: int = 0,
+        min_create_revision: int = 0,
+        max_create_revision: int = 0,
+    ) -> RangeResult:
+        if not key:
+            raise EmptyKeyError
+        request = Range(
+            key,
+            range_end,
+            revision,
+            limit,
+            keys_only,
+            count_only,
+            sort_order,
+            sort_target,
+            min_mod_revision,
+            max_mod_revision,
+            min_create_revision,
+            max_create_revision,
+        )
+        member = self.replicas.any_member() if serializable else self._confirmed() or await self._reader()
+        return member.machine.range(request)
+
+    async def current_revision(self) -> int:
+        member = self._confirmed() or await self._reader()
+        return member.machine.kv.revision
+
+    # ---- watches
+
+    async def watch(
+        self,
+        key: bytes,
+        range_end: bytes = b"",
+        start_revision: int = 0,
+        *,
+        prev_kv: bool = False,  # noqa: ARG002  # events of this process carry it anyway
+        progress_notify: bool = False,
+        filters: tuple[WatchFilter, ...] = (),
+        sink: WatchSink | None = None,
+    ) -> WatchStream:
+        if not key:
+            raise EmptyKeyError
+        await self._reader()
+        buffered = BufferedStream()
+        subscription = Subscription(
+            key,
+            range_end,
+            start_revision,
+            filters=filters,
+            progress_notify=progress_notify,
+            sink=buffered.push if sink is None else sink,
+        )
+        stream: BufferedStream | SinkStream = buffered
+        if sink is None:
+            buffered.open(subscription, self._subscriptions.remove)
+        else:
+            stream = SinkStream(subscription, self._subscriptions.remove)
+        self._subscriptions.add(subscription)
+        try:
+            while subscription.catch_up():  # noqa: ASYNC110  # there is work left: let others have their turn
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            stream.cancel()
+            raise
+        return stream
+
+    # ---- leases
+
+    async def grant(self, ttl: int, lease: int = 0) -> LeaseGrant:
+        request = LeaseGrantRequest(lease or self._rng.getrandbits(63) or 1, ttl)
+        result = await self._propose(request, 16)
+        assert isinstance(result, LeaseGrant)
+        return result
+
+    async def revoke(self, lease: int) -> None:
+        await self._propose(LeaseRevokeRequest(lease), 8)
+
+    async def keep_alive(self, lease: int) -> LeaseGrant:
+        lessor = (await self._reader()).machine.lessor
+        lessor.now = self._clock.monotonic()
+        return LeaseGrant(lease, lessor.renew(lease))
+
+    async def time_to_live(self, lease: int, *, keys: bool = False) -> LeaseStatus:
+        lessor = (await self._reader()).machine.lessor
+        lessor.now = self._clock.monotonic()
+        found = lessor.get(lease)
+        attached = tuple(sorted(found.keys)) if keys else ()
+        return LeaseStatus(lease, lessor.remaining(lease), found.ttl, attached)
+
+    async def leases(self) -> tuple[int, ...]:
+        return (await self._reader()).machine.lessor.ids()
+
+    # ---- maintenance
+
+    async def status(self) -> StoreStatus:
+        member = self.replicas.any_member()
+        kv, raft = member.machine.kv, member.raft
+        return StoreStatus(
+            member=member.id,
+            members=self.replicas.voters,
+            leader=raft.leader,
+            raft_term=raft.term,
+            raft_index=raft.log.last_index,
+            raft_applied_index=member.applied_index,
+            revision=kv.revision,
+            compact_revision=kv.compact_revision,
+            keys=len(kv.live),
+            db_size=kv.size,
+            db_size_in_use=kv.size_in_use,
+        )
+
+    async def ready(self) -> None:
+        """Until a member serves. Raises NoLeaderError when none does within the request timeout."""
+        await self._reader()
+
+    @property
+    def leader(self) -> int:
+        """The id of the member that serves, 0 when none does."""
+        serving = self.replicas.serving
+        return 0 if serving is None else serving.id
+
+    async def aclose(self) -> None:
+        """Everybody who waits gets StoppedError. The members are stopped by whoever runs them."""
+        await self.replicas.aclose()

@@ -1,0 +1,245 @@
+"""One member of the store without what runs it: raft, storage, transport and state machine, joined.
+
+``handle`` takes what has arrived and carries out every Ready that follows from it: persist, send, apply. Nothing here waits;
+``kube.actors.store_member`` calls it from its mailbox.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from kube.base.clock import Clock
+from kube.store.apply import StateMachine, StateSnapshot
+from kube.store.proposals import Proposal, Proposals
+from kube.store.raft.config import Config
+from kube.store.raft.messages import ConfState, Entry, Snapshot
+from kube.store.raft.raft import ProposalDroppedError, Raft, Role
+from kube.store.raft.rawnode import RawNode, Ready
+from kube.store.raft.storage import StableStorage
+from kube.store.requests import LeaseRevokeRequest, size_of
+from kube.store.transport import Delivery, PeerUnreachable, SnapshotReported, Transport
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """A tick of raft's time has passed."""
+
+
+class Campaign(msgspec.Struct, frozen=True):
+    """Stand for election now."""
+
+
+Input: TypeAlias = Delivery | Proposal | Tick | Campaign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberConfig:
+    """``snapshot_entries``: a snapshot is taken after so many entries, or fewer of more than ``snapshot_bytes`` together.
+
+    ``catch_up_entries`` stay in the log after it, so that a follower that is a little behind needs no snapshot. ``prune_changes``:
+    changes that one tick frees after a compaction. ``min_lease_ttl`` in seconds.
+    """
+
+    raft: Config
+    snapshot_entries: int = 10_000
+    snapshot_bytes: int = 64 << 20
+    catch_up_entries: int = 5_000
+    prune_changes: int = 2_000
+    min_lease_ttl: int = 1
+
+
+class Observer(Protocol):
+    """Who is told what becomes of members. Called within ``handle``, after everything in it is done."""
+
+    def leadership_changed(self, member: "Member") -> None:
+        """``leads`` or ``serving_term`` of the member changed."""
+        ...
+
+    def machine_replaced(self, member: "Member") -> None:
+        """The member took a snapshot over: its watches were those of the state machine before."""
+        ...
+
+    def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
+        """The member does not lead; nothing of these has happened."""
+        ...
+
+    def watch_failed(self, error: Exception) -> None:
+        """A watch's sink has raised, and its watch was ended."""
+        ...
+
+
+class Member:
+    """``serving_term``: the term in which this member leads and has applied an entry of its own, so that its state machine
+    holds everything that was ever acknowledged; 0 when it does not.
+    """
+
+    def __init__(
+        self,
+        config: MemberConfig,
+        storage: StableStorage,
+        *,
+        transport: Transport,
+        proposals: Proposals,
+        observer: Observer,
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        """Rebuild the state machine from the storage's snapshot; the log brings the rest once raft commits it again."""
+        self.config = config
+        self.id = config.raft.id
+        self.storage = storage
+        self._transport = transport
+        self._proposals = proposals
+        self._observer = observer
+        self._clock = clock
+        snapshot = storage.snapshot()
+        self.machine = self._restore(snapshot)
+        self.node = RawNode(config.raft, storage, rng, applied=snapshot.index)
+        self.raft: Raft = self.node.raft
+        self.applied_index = snapshot.index
+        self.applied_term = snapshot.term
+        self.leads = False
+        self.serving_term = 0
+        self._pruning = True
+        self._snapshot_index = snapshot.index
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            Tick: self._tick,
+            Campaign: lambda _: self.node.campaign(),
+            PeerUnreachable: lambda report: self.node.report_unreachable(report.peer),
+            SnapshotReported: lambda report: self.node.report_snapshot(
+                report.peer, delivered=report.delivered
+            ),
+        }
+
+    def _restore(self, snapshot: Snapshot) -> StateMachine:
+        if isinstance(snapshot.data, StateSnapshot):
+            return StateMachine.restore(snapshot.data, self.config.min_lease_ttl)
+        return StateMachine(self.config.min_lease_ttl)
+
+    # ---- input
+
+    def handle(self, inputs: Iterable[Input]) -> None:
+        """What has arrived, in order; proposals among it travel as one batch of entries."""
+        if self.serving_term:
+            self.machine.lessor.now = self._clock.monotonic()
+        proposals: list[Proposal] = []
+        handlers, step = self._handlers, self.node.step
+        for each in inputs:
+            if type(each) is Proposal:
+                if each.owner is self and not each.future.done():
+                    proposals.append(each)
+            else:
+                handlers.get(type(each), step)(each)
+        dropped = self._propose(proposals) if proposals else None
+        self._drive()
+        self._notice_leadership()
+        if dropped:
+            self._observer.proposals_dropped(dropped)
+
+    def _propose(self, proposals: list[Proposal]) -> list[Proposal] | None:
+        """Those that could not be proposed here."""
+        try:
+            first = self.node.propose([(proposal.request, proposal.size) for proposal in proposals])
+        except ProposalDroppedError:
+            return proposals
+        self._proposals.taken(proposals, self.raft.term, first)
+        return None
+
+    def _tick(self, _: Tick) -> None:
+        self.node.tick()
+        if self.serving_term and len(self.machine.lessor):
+            expired = self.machine.lessor.tick(self.machine.lessor.now)
+            if expired and self.raft.role is Role.LEADER:
+                requests = [LeaseRevokeRequest(lease) for lease in expired]
+                self.node.propose([(request, size_of(request)) for request in requests])
+        if self._pruning:
+            self._pruning = self.machine.kv.prune(self.config.prune_changes)
+
+    # ---- Ready
+
+    def _drive(self) -> None:
+        node = self.node
+        while node.has_ready():
+            ready = node.ready()
+            self._persist(ready)
+            if ready.messages:
+                self._transport.send(ready.messages)
+            if ready.snapshot is not None:
+                self._take_over(ready.snapshot)
+            if ready.committed:
+                self._apply(ready.committed)
+            node.advance()
+        if self.applied_index - self._snapshot_index >= self.config.snapshot_entries or (
+            self.storage.log_size > self.config.snapshot_bytes and self.applied_index > self._snapshot_index
+        ):
+            self._compact_log()
+
+    def _persist(self, ready: Ready) -> None:
+        storage = self.storage
+        if ready.snapshot is not None:
+            storage.apply_snapshot(ready.snapshot)
+        if ready.hard_state is not None or ready.entries:
+            storage.save(ready.hard_state, ready.entries, must_sync=ready.must_sync)
+
+    def _apply(self, entries: list[Entry]) -> None:
+        machine, proposals = self.machine, self._proposals
+        watches, kv = machine.watches, machine.kv
+        compacted = kv.compact_revision
+        answers: list[tuple[Proposal, object]] = []
+        for entry in entries:
+            term = entry.term
+            if term != self.applied_term:
+                self.applied_term = term
+                proposals.term_applied(term)
+            if entry.data is None:
+                continue
+            result: object = machine.apply(entry.data)
+            proposal = proposals.applied(term, entry.index)
+            if kv.journal:
+                watches.collect(None if proposal is None else proposal.notes)
+            if proposal is not None:
+                answers.append((proposal, result))
+        self.applied_index = entries[-1].index
+        watches.flush()
+        for proposal, result in answers:
+            proposal.answer(result)
+        if kv.compact_revision != compacted:
+            self._pruning = True
+        if watches.failures:
+            failures, watches.failures = watches.failures, []
+            for _, error in failures:
+                self._observer.watch_failed(error)
+
+    def _take_over(self, snapshot: Snapshot) -> None:
+        self.machine = self._restore(snapshot)
+        self.applied_index, self.applied_term = snapshot.index, snapshot.term
+        self._snapshot_index = snapshot.index
+        self._pruning = True
+        self._proposals.skipped(snapshot.index)
+        self._observer.machine_replaced(self)
+
+    def _compact_log(self) -> None:
+        index = self.applied_index
+        conf = ConfState(self.raft.voters.voters)
+        self.storage.save_snapshot(Snapshot(index, self.applied_term, conf, self.machine.snapshot()))
+        self._snapshot_index = index
+        self.storage.compact(index - self.config.catch_up_entries)
+        if self.storage.log_size > self.config.snapshot_bytes // 2:
+            self.storage.compact(index)
+
+    # ---- leadership
+
+    def _notice_leadership(self) -> None:
+        raft = self.raft
+        leads = raft.role is Role.LEADER
+        serving_term = raft.term if leads and self.applied_term == raft.term else 0
+        if leads is self.leads and serving_term == self.serving_term:
+            return
+        self.leads, self.serving_term = leads, serving_term
+        if serving_term:
+            self.machine.lessor.promote(self._clock.monotonic())
+        else:
+            self.machine.lessor.demote()
+        self._observer.leadership_changed(self)

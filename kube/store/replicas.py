@@ -1,0 +1,328 @@
+"""The members of one process: who runs, who leads, who serves, and what waits for them.
+
+A proposal goes to the leader, and again to the next one when it is known not to have been applied. A read goes to the member whose
+state machine holds everything that was acknowledged. What waits longer than the request timeout is told so.
+"""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kube.base.clock import Clock
+from kube.base.logging import get_logger
+from kube.base.tasks import TaskOwner
+from kube.store.errors import (
+    NoLeaderError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    StoppedError,
+    StoreError,
+    TooManyRequestsError,
+)
+from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS
+from kube.store.member import Campaign, Input, Member, MemberConfig
+from kube.store.proposals import Proposal, Proposals
+from kube.store.raft.config import Config
+from kube.store.raft.storage import MemoryStorage, StableStorage
+from kube.store.requests import Request
+from kube.store.subscriptions import Subscriptions
+from kube.store.transport import InProcessTransport, Transport
+
+SWEEP = 0.5
+"""Seconds between two looks at what has waited too long."""
+PROGRESS_SWEEPS = 20
+"""Quiet sweeps after which a watch with progress_notify gets a bookmark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreConfig:
+    """``tick`` in seconds of the clock; with ten ticks to an election a stopped leader is replaced in 0.2 to 0.4 s.
+
+    ``request_timeout`` in seconds. ``max_in_flight``: requests that may wait for commit; more wait for these.
+    """
+
+    replicas: int = 1
+    tick: float = 0.02
+    election_ticks: int = 10
+    heartbeat_ticks: int = 2
+    request_timeout: float = 5.0
+    max_request_bytes: int = MAX_REQUEST_BYTES
+    max_txn_ops: int = MAX_TXN_OPS
+    max_in_flight: int = 5_000
+    snapshot_entries: int = 10_000
+    catch_up_entries: int = 5_000
+
+    def __post_init__(self) -> None:
+        if self.replicas not in {1, 3, 5}:
+            raise ValueError(f"a store has 1, 3 or 5 replicas, not {self.replicas}")
+
+
+class Replica:
+    """A place for a member: what outlives it, and the member while it runs."""
+
+    __slots__ = ("id", "member", "storage", "submit")
+
+    def __init__(self, id_: int, storage: StableStorage) -> None:
+        self.id = id_
+        self.storage = storage
+        self.member: Member | None = None
+        self.submit: Callable[[Input], bool] = lambda _: False
+
+    @property
+    def term(self) -> int:
+        """The newest term this member may have promised anything in."""
+        return self.member.raft.term if self.member is not None else self.storage.hard_state.term
+
+
+class Replicas:
+    """Members come and go by ``start_member`` and ``member_stopped``; their storage stays here."""
+
+    def __init__(self, config: StoreConfig, clock: Clock, rng: random.Random) -> None:
+        self.config = config
+        self.voters = tuple(range(1, config.replicas + 1))
+        self.serving: Member | None = None
+        """The leader, once it has applied an entry of its term."""
+        self.subscriptions = Subscriptions()
+        self._clock = clock
+        self._rng = rng
+        self._loop = asyncio.get_running_loop()
+        self._tasks = TaskOwner("store")
+        self._log = get_logger(__name__)
+        self._transport: Transport = InProcessTransport()
+        self._quorum = config.replicas // 2 + 1
+        self._replicas = {voter: Replica(voter, MemoryStorage(self.voters)) for voter in self.voters}
+        self._proposals = Proposals(self._submit)
+        self._leader: Replica | None = None
+        self._unsent: deque[Proposal] = deque()
+        self._in_flight: dict[Proposal, None] = {}
+        self._room: deque[asyncio.Future[None]] = deque()
+        """Who waits to propose."""
+        self._changed: list[asyncio.Future[None]] = []
+        """Who waits for a member that serves."""
+        self._sweeps = 0
+        self._patience = int(config.request_timeout / SWEEP) + 1
+        self._closed = False
+        self._tasks.start(self._sweep(), name="sweep")
+
+    # ---- members
+
+    def start_member(self, id_: int, submit: Callable[[Input], bool]) -> Member:
+        """Build member ``id_`` from its storage. ``submit`` puts into its mailbox, without waiting; False: not taken.
+
+        Once all members run and none leads, one is told to campaign, so that a store that starts has a leader at once.
+        """
+        config = self.config
+        replica = self._replicas[id_]
+        raft = Config(
+            id=id_,
+            election_ticks=config.election_ticks,
+            heartbeat_ticks=config.heartbeat_ticks,
+            eager_commit=False,
+        )
+        member = Member(
+            MemberConfig(
+                raft=raft,
+                snapshot_entries=config.snapshot_entries,
+                catch_up_entries=config.catch_up_entries,
+            ),
+            replica.storage,
+            transport=self._transport,
+            proposals=self._proposals,
+            observer=self,
+            clock=self._clock,
+            rng=random.Random(self._rng.getrandbits(64)),
+        )
+        replica.member = member
+        replica.submit = submit
+        self._transport.attach(id_, submit)
+        running = [each for each in self._replicas.values() if each.member is not None]
+        if len(running) == len(self.voters) and self._leader is None:
+            running[0].submit(Campaign())
+        return member
+
+    def member_stopped(self, member: Member) -> None:
+        """The member runs no more; its storage stays, and what it promised with it."""
+        replica = self._replicas[member.id]
+        if replica.member is not member:
+            return
+        self._transport.detach(member.id)
+        replica.member = None
+        replica.submit = lambda _: False
+        if self.subscriptions.home is member.machine.watches:
+            self.subscriptions.move(None)
+        self._elect()
+        for proposal in [each for each in self._in_flight if each.owner is member and not each.term]:
+            self._submit(proposal)  # it waited in the mailbox, which may be gone
+
+    # ---- what members tell (member.Observer)
+
+    def leadership_changed(self, member: Member) -> None:
+        if member.serving_term:
+            self._log.info("serving", member=member.id, term=member.serving_term)
+        self._elect()
+
+    def machine_replaced(self, member: Member) -> None:
+        if self.serving is member:
+            self.subscriptions.move(member.machine.watches)
+
+    def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
+        for proposal in proposals:
+            self._submit(proposal)
+
+    def watch_failed(self, error: Exception) -> None:
+        self._log.error("a watch's sink failed; the watch is ended", exc_info=error)
+
+    def _elect(self) -> None:
+        """Find out who leads, and who serves, after a change."""
+        running = [each for each in self._replicas.values() if each.member is not None]
+        leaders = [each for each in running if each.member is not None and each.member.leads]
+        self._leader = max(leaders, key=lambda each: each.term, default=None)
+        serving = self._leader.member if self._leader is not None else None
+        if serving is not None and not serving.serving_term:
+            serving = None
+        if serving is not self.serving:
+            self.serving = serving
+            if serving is not None:
+                self.subscriptions.move(serving.machine.watches)
+            self._wake_all()
+        if self._leader is not None:
+            self._submit_unsent()
+
+    # ---- proposals
+
+    async def propose(
+        self, request: Request, size: int, notes: Mapping[bytes, object] | None = None
+    ) -> object:
+        """The result of the request once it is applied. ``size`` in bytes."""
+        if size > self.config.max_request_bytes:
+            raise RequestTooLargeError(size, self.config.max_request_bytes)
+        if len(self._in_flight) >= self.config.max_in_flight:
+            await self._wait_for_room()
+        future: asyncio.Future[object] = self._loop.create_future()
+        proposal = Proposal(request, size, notes, future, self._sweeps + self._patience)
+        self._in_flight[proposal] = None
+        try:
+            self._submit(proposal)
+            result = await future
+        finally:
+            del self._in_flight[proposal]
+            if self._room:
+                self._make_room()
+        if isinstance(result, StoreError):
+            raise result
+        return result
+
+    def _submit(self, proposal: Proposal) -> None:
+        """Hand a proposal to the leader, or keep it until there is one."""
+        leader = self._leader
+        if self._closed:
+            proposal.answer(StoppedError())
+            return
+        if leader is not None:
+            proposal.owner = leader.member
+            if leader.submit(proposal):
+                return
+        proposal.owner = None
+        self._unsent.append(proposal)
+
+    def _submit_unsent(self) -> None:
+        unsent, self._unsent = self._unsent, deque()
+        for proposal in unsent:
+            if not proposal.future.done():
+                self._submit(proposal)
+
+    async def _wait_for_room(self) -> None:
+        """Raises TooManyRequestsError when there is none within the request timeout."""
+        last_sweep = self._sweeps + self._patience
+        wait = self._room.append
+        while len(self._in_flight) >= self.config.max_in_flight:
+            if self._sweeps >= last_sweep:
+                raise TooManyRequestsError
+            room: asyncio.Future[None] = self._loop.create_future()
+            wait(room)
+            await room
+            wait = self._room.appendleft  # a newcomer was faster; whoever waits keeps the place
+
+    def _make_room(self) -> None:
+        while self._room:
+            room = self._room.popleft()
+            if not room.done():
+                room.set_result(None)
+                return
+
+    # ---- readers
+
+    async def reader(self) -> Member:
+        """The member whose state machine now holds every acknowledged write.
+
+        It leads, has applied an entry of its term, and a majority has not gone on to a newer term, without which
+        nobody else can have acknowledged anything. Raises NoLeaderError when there is none within the request timeout.
+        """
+        member = self.confirmed()
+        if member is None:
+            last_sweep = self._sweeps + self._patience
+            while member is None:
+                if self._closed:
+                    raise StoppedError
+                if self._sweeps >= last_sweep:
+                    raise NoLeaderError
+                changed: asyncio.Future[None] = self._loop.create_future()
+                self._changed.append(changed)
+                await changed
+                member = self.confirmed()
+        return member
+
+    def confirmed(self) -> Member | None:
+        member = self.serving
+        if member is None:
+            return None
+        term = member.serving_term
+        agreed = 0
+        for replica in self._replicas.values():
+            if replica.term <= term:
+                agreed += 1
+        return member if agreed >= self._quorum else None
+
+    def any_member(self) -> Member:
+        """The member that serves, else any that runs. Raises StoppedError when none does."""
+        if self.serving is not None:
+            return self.serving
+        for replica in self._replicas.values():
+            if replica.member is not None:
+                return replica.member
+        raise StoppedError
+
+    async def aclose(self) -> None:
+        """Everybody who waits gets StoppedError. The members are stopped by whoever runs them."""
+        self._closed = True
+        await self._tasks.aclose()
+        for proposal in self._in_flight:
+            proposal.answer(StoppedError())
+        self.subscriptions.close()
+        self._wake_all()
+
+    # ---- time
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._clock.sleep(SWEEP)
+            self._sweeps += 1
+            for proposal in [each for each in self._in_flight if each.deadline <= self._sweeps]:
+                self._proposals.forget(proposal)
+                # What no leader took will not be taken any more, so it is known not to be applied.
+                proposal.answer(RequestTimeoutError() if proposal.term else NoLeaderError())
+            if self._unsent:
+                self._submit_unsent()
+            self.subscriptions.sweep(PROGRESS_SWEEPS)
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        """Let everybody who waits look again, at the time above all."""
+        waiting = [*self._changed, *self._room]
+        self._changed = []
+        self._room.clear()
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,182 @@
+"""What goes through the log beside the ops of ``kv.py``, and the check of a request before it is proposed.
+
+An op in the log carries no note: a note is an object of one process, and stays with the proposal that waits there.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from kube.store.errors import (
+    DuplicateKeyError,
+    EmptyKeyError,
+    LeaseProvidedError,
+    TooManyOpsError,
+    ValueProvidedError,
+)
+from kube.store.kv import ALL_KEYS_END, DeleteRange, Op, Put, Range, Txn
+
+_OVERHEAD = 64
+"""Bytes that a request counts beside its keys and values."""
+
+
+class OptimisticPut(msgspec.Struct, frozen=True, tag=True):
+    key: bytes
+    value: bytes
+    mod_revision: int
+    lease: int = 0
+
+
+class OptimisticDelete(msgspec.Struct, frozen=True, tag=True):
+    key: bytes
+    mod_revision: int
+
+
+class Compact(msgspec.Struct, frozen=True, tag=True):
+    revision: int
+
+
+class LeaseGrantRequest(msgspec.Struct, frozen=True, tag=True):
+    """``ttl`` in seconds."""
+
+    id: int
+    ttl: int
+
+
+class LeaseRevokeRequest(msgspec.Struct, frozen=True, tag=True):
+    id: int
+
+
+Request: TypeAlias = (
+    Put
+    | DeleteRange
+    | Txn
+    | OptimisticPut
+    | OptimisticDelete
+    | Compact
+    | LeaseGrantRequest
+    | LeaseRevokeRequest
+)
+
+
+def size_of(request: Request | Range) -> int:
+    """About how many bytes a request is, for limits and flow control."""
+    if isinstance(request, (Put, OptimisticPut)):
+        return len(request.key) + len(request.value) + _OVERHEAD
+    if isinstance(request, Txn):
+        compares = sum(
+            len(each.key) + (len(each.operand) if isinstance(each.operand, bytes) else 8)
+            for each in request.compares
+        )
+        return compares + sum(size_of(op) for op in (*request.success, *request.failure)) + _OVERHEAD
+    if isinstance(request, (OptimisticDelete, DeleteRange, Range)):
+        return len(request.key) + _OVERHEAD
+    return _OVERHEAD
+
+
+def check_put(put: Put) -> None:
+    """Raises EmptyKeyError, ValueProvidedError, LeaseProvidedError."""
+    if not put.key:
+        raise EmptyKeyError
+    if put.ignore_value and put.value:
+        raise ValueProvidedError
+    if put.ignore_lease and put.lease:
+        raise LeaseProvidedError
+
+
+def check_txn(txn: Txn, max_ops: int) -> None:
+    """What etcd refuses before a txn is proposed: its checkTxnRequest and checkIntervals.
+
+    Raises TooManyOpsError, DuplicateKeyError, and what its puts raise.
+    """
+    _check_ops(txn, max_ops)
+    _written(txn.success)
+    _written(txn.failure)
+
+
+def has_writes(txn: Txn) -> bool:
+    """Whether any branch writes; a txn that does not is a read."""
+    return any(
+        has_writes(op) if isinstance(op, Txn) else not isinstance(op, Range)
+        for op in (*txn.success, *txn.failure)
+    )
+
+
+def without_notes(txn: Txn, notes: dict[bytes, object]) -> Txn:
+    """The txn as it goes through the log; its notes go to ``notes`` by key."""
+    if not _has_notes(txn):
+        return txn
+    return Txn(txn.compares, _strip(txn.success, notes), _strip(txn.failure, notes))
+
+
+def _has_notes(txn: Txn) -> bool:
+    return any(
+        _has_notes(op) if isinstance(op, Txn) else isinstance(op, Put) and op.note is not None
+        for op in (*txn.success, *txn.failure)
+    )
+
+
+def _strip(ops: tuple[Op, ...], notes: dict[bytes, object]) -> tuple[Op, ...]:
+    stripped: list[Op] = []
+    for op in ops:
+        if isinstance(op, Txn):
+            stripped.append(without_notes(op, notes))
+        elif isinstance(op, Put) and op.note is not None:
+            notes[op.key] = op.note
+            stripped.append(msgspec.structs.replace(op, note=None))
+        else:
+            stripped.append(op)
+    return tuple(stripped)
+
+
+def _check_ops(txn: Txn, max_ops: int) -> None:
+    most = max(len(txn.compares), len(txn.success), len(txn.failure))
+    if most > max_ops:
+        raise TooManyOpsError(most, max_ops)
+    if not all(compare.key for compare in txn.compares):
+        raise EmptyKeyError
+    for op in (*txn.success, *txn.failure):
+        if isinstance(op, Txn):
+            _check_ops(op, max_ops - most)
+        elif isinstance(op, Put):
+            check_put(op)
+        elif not op.key:
+            raise EmptyKeyError
+
+
+_Deleted = list[tuple[bytes, bytes]]
+
+
+def _written(ops: tuple[Op, ...]) -> tuple[dict[bytes, None], _Deleted]:
+    """The keys put and the ranges deleted by one branch with all that is nested in it.
+
+    No key may be put twice, or put and deleted; the two branches of one nested txn don't disturb each other.
+    """
+    deleted = [(op.key, op.range_end) for op in ops if isinstance(op, DeleteRange)]
+    puts: dict[bytes, None] = {}
+    for op in ops:
+        if isinstance(op, Txn):
+            branches = (_written(op.success), _written(op.failure))
+            for branch_puts, branch_deleted in branches:
+                _check_apart(branch_puts, deleted, puts)
+                _check_apart(puts, branch_deleted, {})
+            for branch_puts, branch_deleted in branches:
+                puts |= branch_puts
+                deleted += branch_deleted
+    own: dict[bytes, None] = {}
+    for op in ops:
+        if isinstance(op, Put):
+            if op.key in own:
+                raise DuplicateKeyError(op.key)
+            own[op.key] = None
+    _check_apart(own, deleted, puts)
+    return puts | own, deleted
+
+
+def _check_apart(keys: dict[bytes, None], deleted: _Deleted, puts: dict[bytes, None]) -> None:
+    for key in keys:
+        if key in puts:
+            raise DuplicateKeyError(key)
+        for start, end in deleted:
+            if key == start or (end and start <= key and (end == ALL_KEYS_END or key < end)):
+                raise DuplicateKeyError(key)
