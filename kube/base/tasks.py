@@ -44,14 +44,17 @@ class TaskOwner:
         return self._closed
 
     def start(self, coro: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
-        """Run `coro` as a task named `OWNER/name`.
+        """Run `coro` as a task named `OWNER/name`, from the loop's next turn on.
+
+        That holds even where the host has set an eager task factory, which runs a task's first step within the call
+        that starts it: what starts a task here may be in the middle of a change.
 
         Raises RuntimeError when the owner is closed; the coroutine is closed then, not left unawaited.
         """
         if self._closed:
             coro.close()
             raise RuntimeError(f"{self.name} is closed and starts no {name}")
-        task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}/{name}")
+        task = asyncio.Task(coro, loop=asyncio.get_running_loop(), name=f"{self.name}/{name}")
         self._tasks[task] = None
         task.add_done_callback(self._done)
         return task

@@ -19,7 +19,7 @@ from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.supervision import Restart
 from kube.actors.runtime.supervisor import Supervisor
 from kube.base.cause import CURRENT, Cause
-from kube.base.logging import get_logger
+from kube.base.logging import Logger, get_logger
 from kube.base.tasks import TaskOwner
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Cell:
         "_factory",
         "_gone",
         "_handler",
+        "_leaving",
         "_loop",
         "_open",
         "_receive",
@@ -121,6 +122,7 @@ class Cell:
         self._open: dict[Ask, None] = {}
         self._handler: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
         self.actor = factory()
         self.kind = type(self.actor).__name__
         self.mailbox = make_mailbox(spec if spec is not None else self.actor.mailbox, path, self._wake)
@@ -453,9 +455,12 @@ class Cell:
             await self._children.close(deadline)
         if not self._gone:
             self._gone = True
-            await self._farewell(error, deadline)
+            self._leaving = self._farewell(error)
+        if self._leaving is not None:
+            await self._end(self._leaving, self._patience(deadline))
+            self._leaving = None
 
-    async def _farewell(self, error: BaseException | None, deadline: float | None) -> None:
+    def _farewell(self, error: BaseException | None) -> "asyncio.Task[None] | None":
         """Run on_stop or on_failure; what they raise is logged, for there is nobody left to fail."""
         log = get_logger(__name__).bind(actor=self.path)
         try:
@@ -466,13 +471,12 @@ class Cell:
             )
         except Exception:
             log.exception("last hook failed")
-            return
+            return None
         if hook is None:
-            return
-        task = self._context.run(self._own.start, _await(hook), name="on_stop")
-        await self._end(task, self._patience(deadline))
-        if task.done() and not task.cancelled() and (raised := task.exception()) is not None:
-            log.error("last hook failed", exc_info=raised)
+            return None
+        task = self._context.run(self._own.start, _await_last(hook, log), name="last hook")
+        task.add_done_callback(lambda _: _close(hook))
+        return task
 
     async def stop(self, deadline: float | None = None) -> None:
         """Stop for good. Whoever calls while another stops it waits with them."""
@@ -511,6 +515,13 @@ class Cell:
 
 async def _await(awaitable: Awaitable[None]) -> None:
     await awaitable
+
+
+async def _await_last(hook: Awaitable[None], log: Logger) -> None:
+    try:
+        await hook
+    except Exception:
+        log.exception("last hook failed")
 
 
 async def _ended(task: "asyncio.Task[Any]", seconds: float | None = None) -> None:
