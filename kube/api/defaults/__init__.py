@@ -27,5 +27,6 @@ def defaulter(cls: type) -> Callable[[Any], Any] | None:
 
 def default(obj: T) -> T:
     """``obj`` with its defaults filled in; ``obj`` itself if nothing was missing. Idempotent."""
-    function = defaulter(type(obj))
+    cls: type = type(obj)
+    function = defaulter(cls)
     return obj if function is None else cast("T", function(obj))

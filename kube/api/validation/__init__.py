@@ -34,7 +34,8 @@ def rules(cls: type) -> Rules | None:
 
 def validate(obj: Any) -> list[FieldError]:
     """The errors of an object that is about to be created."""
-    found = rules(type(obj))
+    cls: type = type(obj)
+    found = rules(cls)
     return [] if found is None else found.create(obj)
 
 
@@ -44,7 +45,8 @@ def validate_update(new: Any, old: Any, subresource: str = "") -> list[FieldErro
     Subresources have rules of their own where upstream has: ``status``, ``ephemeralcontainers``, ``resize``,
     ``finalize``. One without its own falls back to no rules.
     """
-    found = rules(type(new))
+    cls: type = type(new)
+    found = rules(cls)
     if found is None:
         return []
     check = found.subresources.get(subresource) if subresource else found.update
