@@ -109,9 +109,18 @@ trees = st.recursive(
 )
 
 
+class Quoted(pyyaml.SafeDumper):
+    """Quotes strings: PyYAML takes some for plain ones that go-yaml reads as booleans or numbers (`y`, `0o17`)."""
+
+
+Quoted.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
 @given(trees, st.booleans())
 def test_what_is_written_as_yaml_is_read_back(tree, flow):
-    text = pyyaml.safe_dump(tree, default_flow_style=flow, allow_unicode=True)
+    text = pyyaml.dump(tree, Dumper=Quoted, default_flow_style=flow, allow_unicode=True)
     assert json.loads(yaml_to_json(text.encode())) == tree
 
 
