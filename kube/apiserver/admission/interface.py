@@ -15,8 +15,8 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 
     ``object`` is the new state (None for DELETE), ``old_object`` exactly what is stored (None for CREATE); both of the
     type that the request is about: a subresource's object (Binding, Scale) where it has one. A patch is an UPDATE, a
-    deletecollection one DELETE for each object, after one without objects or name for the whole.
-    ``options`` are the request's DeleteOptions for DELETE, else the query's. ``name`` may be "" for a CREATE.
+    deletecollection one DELETE for each object.
+    ``options`` are the DeleteOptions for DELETE, else the request's ``Options``; for CONNECT the query is ``object``. ``name`` may be "" for a CREATE.
     """
 
     operation: Operation

@@ -1,7 +1,7 @@
 """What fronts and in-process callers code against: calls, watches, and who may make them."""
 
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
@@ -11,6 +11,8 @@ from kube.apiserver.storage.interface import Entry, EventSink, ListResult, Store
 from kube.client.interface import Request, WatchHandle
 
 __all__ = [
+    "ALLOW_ALL",
+    "AllowAll",
     "Attributes",
     "Authorizer",
     "Backend",
@@ -61,7 +63,18 @@ class Verdict(msgspec.Struct, frozen=True):
 
 
 class Authorizer(Protocol):
-    async def authorize(self, attributes: Attributes) -> Verdict: ...
+    async def authorize(self, attributes: Attributes, /) -> Verdict: ...
+
+
+class AllowAll:
+    """Allows everyone everything (``--authorization-mode=AlwaysAllow``)."""
+
+    async def authorize(self, _: Attributes) -> Verdict:
+        return _ALLOWED
+
+
+_ALLOWED: Final = Verdict(Decision.ALLOW)
+ALLOW_ALL: Final = AllowAll()
 
 
 class Backend(Protocol):

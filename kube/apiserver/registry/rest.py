@@ -5,25 +5,35 @@ the methods of the verbs that it serves; the verbs look for them once, when it i
 ``store.Store``; reviews, bindings, evictions and scales bring objects of their own.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import msgspec
 
-from kube.api.resources import Resource
+from kube.api.resources import Resource, ResourceTable
 from kube.apimachinery.meta.v1 import DeleteOptions, Status
 from kube.apimachinery.serializer import encode
 from kube.apiserver.registry.strategy import Context, Strategy
-from kube.apiserver.storage.interface import Entry, EventSink, ListOptions, ListResult, WatchOptions
-from kube.client.interface import WatchHandle
+from kube.apiserver.storage.interface import (
+    Entry,
+    EventSink,
+    ListOptions,
+    ListResult,
+    StorageWatch,
+    WatchOptions,
+)
 
 
 class ObjectResult(msgspec.Struct, frozen=True):
-    """One object. ``created``: the answer is 201 Created. ``entry`` is None for what is not stored."""
+    """One object. ``entry`` is None for what is not stored.
+
+    ``created``: the answer is 201 Created. ``accepted``: it is 202, a deletion that was asked to cascade is under way.
+    """
 
     object: Any
     entry: Entry | None = None
     created: bool = False
+    accepted: bool = False
 
     @property
     def encoded(self) -> bytes:
@@ -35,6 +45,7 @@ class StatusResult(msgspec.Struct, frozen=True):
 
     status: Status
     created: bool = False
+    accepted: bool = False
 
     @property
     def encoded(self) -> bytes:
@@ -73,7 +84,7 @@ class Lister(Protocol):
 
 
 class Watcher(Protocol):
-    async def watch(self, ctx: Context, options: WatchOptions, sink: EventSink) -> WatchHandle: ...
+    async def watch(self, ctx: Context, options: WatchOptions, sink: EventSink) -> StorageWatch: ...
 
 
 class Creater(Protocol):
@@ -107,7 +118,7 @@ class Deleter(Protocol):
     async def delete(
         self, ctx: Context, name: str, options: DeleteOptions, validate: Validate
     ) -> tuple[ObjectResult | StatusResult, bool]:
-        """The answer, and whether the object is gone (else it awaits grace or finalizers: 202 upstream for none)."""
+        """The answer, and whether the object is gone; else it awaits its grace period or its finalizers."""
         ...
 
 
@@ -134,3 +145,38 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     rest: Any
     subresources: Mapping[str, Any] = msgspec.field(default_factory=dict)
     strategy: Strategy | None = None
+
+
+class Registry:
+    """All that an API server serves, found by the served row. One per cluster; custom resources come and go."""
+
+    def __init__(self, table: ResourceTable) -> None:
+        self.table = table
+        self._changes = 0
+        self._homes: dict[tuple[str, str, str], Resources] = {}
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of what is served."""
+        return self._changes + self.table.revision
+
+    def install(self, resources: Resources) -> None:
+        """Serve a resource, in all versions that share its storage."""
+        self._homes[resources.resource.gvr] = resources
+        self._changes += 1
+
+    def remove(self, resource: Resource) -> None:
+        """Stop serving a custom resource."""
+        self._homes.pop(resource.gvr, None)
+        self._changes += 1
+
+    def __iter__(self) -> Iterator[Resources]:
+        return iter(tuple(self._homes.values()))
+
+    def find(self, resource: Resource) -> Resources:
+        """What serves a row of the table. Raises LookupError."""
+        home = self.table.storage_of(resource) or resource
+        found = self._homes.get(home.gvr)
+        if found is None:
+            raise LookupError(f"nothing serves {resource.group_resource} {resource.version}")
+        return found

@@ -7,7 +7,7 @@ defaults and the validation rules of the kind, and a resource overrides what it 
 hooks are pure; objects are immutable, so what prepares one returns it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -18,9 +18,10 @@ from kube.api import validation
 from kube.api.defaults import default
 from kube.api.resources import Resource
 from kube.api.types.authentication_v1 import UserInfo
+from kube.api.validation.metadata import validate_object_meta, validate_object_meta_update
 from kube.apimachinery.field import FieldError
 from kube.apimachinery.meta.v1 import DeleteOptions
-from kube.apimachinery.names import generate_name
+from kube.apimachinery.names import generate_name, path_segment_name
 from kube.apiserver.storage.interface import Entry
 from kube.base.chance import Chance
 
@@ -75,7 +76,7 @@ def without_status(obj: Any) -> Any:
     """``obj`` with the zero status; ``obj`` itself where its kind has none."""
     if not has_status(type(obj)):
         return obj
-    empty = zero(type(obj)).status
+    empty = zero(obj.__class__).status
     return obj if obj.status is empty else replace(obj, status=empty)
 
 
@@ -126,7 +127,11 @@ class Strategy:
         return with_generation(obj, 1) if self.resource.generation else obj
 
     def validate(self, ctx: Context, obj: Any) -> list[FieldError]:
-        return validation.validate(obj)
+        """The errors of the kind's rules, which cover metadata; of metadata alone where the kind has no rules."""
+        rules = validation.rules(obj.__class__)
+        if rules is not None:
+            return rules.create(obj)
+        return validate_object_meta(obj.metadata, self.namespace_scoped, path_segment_name)
 
     def warnings_on_create(self, ctx: Context, obj: Any) -> Iterable[str]:
         """Without the prefix ``Warning:``; about a field as ``path.to.field: message``."""
@@ -147,7 +152,12 @@ class Strategy:
         return new
 
     def validate_update(self, ctx: Context, new: Any, old: Any) -> list[FieldError]:
-        return validation.validate_update(new, old)
+        """As ``validate``, of replacing ``old`` by ``new``."""
+        rules = validation.rules(new.__class__)
+        if rules is not None:
+            return rules.update(new, old)
+        errors = validate_object_meta(new.metadata, self.namespace_scoped, path_segment_name)
+        return errors + validate_object_meta_update(new.metadata, old.metadata)
 
     def warnings_on_update(self, ctx: Context, new: Any, old: Any) -> Iterable[str]:
         return ()
@@ -165,12 +175,8 @@ class Strategy:
     # -- storage
 
     def ttl(self, obj: Any) -> int:
-        """Seconds that an object lives after each write; 0 is for ever."""
+        """Seconds that an object lives after each write; 0 is for ever. Called only if it is overridden."""
         return 0
-
-    def selectable_fields(self, obj: Any) -> Mapping[str, str]:
-        """The values that field selectors compare, by label."""
-        return self.resource.field_set(obj)
 
     # -- hooks; the store calls only those that are overridden
 
@@ -210,7 +216,11 @@ class StatusStrategy(Strategy):
         return replace(old, metadata=new.metadata, status=new.status)
 
     def validate_update(self, ctx: Context, new: Any, old: Any) -> list[FieldError]:
-        return validation.validate_status_update(new, old)
+        rules = validation.rules(new.__class__)
+        if rules is not None and "status" in rules.subresources:
+            return rules.subresources["status"](new, old)
+        errors = validate_object_meta(new.metadata, self.namespace_scoped, path_segment_name)
+        return errors + validate_object_meta_update(new.metadata, old.metadata)
 
     def canonicalize(self, obj: Any) -> Any:
         return self.parent.canonicalize(obj)

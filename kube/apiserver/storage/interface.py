@@ -193,6 +193,11 @@ class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
     send_initial_events: bool | None = None
     bookmarks: bool = False
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the watch is to begin at the latest state, not just at any."""
+        return not self.resource_version or self.send_initial_events is True
+
 
 class ListResult(msgspec.Struct, frozen=True, kw_only=True):
     """Entries sorted by key; ``remaining`` is None where it is not known (upstream's remainingItemCount)."""
@@ -206,8 +211,17 @@ class ListResult(msgspec.Struct, frozen=True, kw_only=True):
 TryUpdate = Callable[[Entry | None], Awaitable[Any]]
 """From what is stored (None: nothing) to the object to store. Called again after each lost race; raising aborts."""
 
+TTL = Callable[[Any], int]
+"""How many seconds from now on an object is to live; 0 for ever."""
+
 CheckDelete = Callable[[Entry], Awaitable[None]]
 """Judges what is about to be deleted; raising aborts."""
+
+
+class StorageWatch(WatchHandle, Protocol):
+    def finish(self) -> None:
+        """End the watch by time-out: a last bookmark for whoever wants bookmarks, then ``closed(None)``."""
+        ...
 
 
 class Storage(Protocol):
@@ -217,8 +231,8 @@ class Storage(Protocol):
     (410 Gone, bad continue tokens).
     """
 
-    async def create(self, key: bytes, obj: Any, *, ttl: int = 0) -> Entry:
-        """Store a new object; ``ttl`` in seconds, 0 for ever. Raises KeyExistsError."""
+    async def create(self, key: bytes, obj: Any, *, ttl: TTL | None = None) -> Entry:
+        """Store a new object. Raises KeyExistsError."""
         ...
 
     async def get(self, key: bytes, resource_version: str = "") -> Entry:
@@ -234,11 +248,11 @@ class Storage(Protocol):
         *,
         ignore_not_found: bool = False,
         preconditions: Preconditions | None = None,
-        ttl: int | None = None,
+        ttl: TTL | None = None,
     ) -> Entry:
         """Compare and swap until it succeeds. An update that changes nothing writes nothing.
 
-        ``ttl`` None keeps the lease. Raises KeyNotFoundError, PreconditionError, and what ``try_update`` raises
+        Raises KeyNotFoundError, PreconditionError, and what ``try_update`` raises
         (judged against the live state, never only a cached one).
         """
         ...
@@ -252,7 +266,7 @@ class Storage(Protocol):
         """
         ...
 
-    async def watch(self, options: WatchOptions, sink: EventSink) -> WatchHandle: ...
+    async def watch(self, options: WatchOptions, sink: EventSink) -> StorageWatch: ...
 
     async def count(self) -> int:
         """How many objects there are, in all namespaces."""

@@ -1,0 +1,403 @@
+"""The watch cache of one resource, in front of its storage (k8s.io/apiserver/pkg/storage/cacher).
+
+It starts when it is first needed, is fed by one watch of the store and feeds all watches of the resource. Lists are
+served from it at a revision at least the store's (KEP-2340): in one process the store has told the cache of every
+revision before it says which is the latest, so that a consistent list waits for nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from kube.apimachinery.errors import (
+    ApiError,
+    is_timeout,
+    service_unavailable,
+    too_large_resource_version,
+    too_many_requests,
+    too_old_resource_version,
+)
+from kube.apimachinery.meta.v1 import ObjectMeta, Preconditions
+from kube.apiserver.storage import continue_token
+from kube.apiserver.storage.errors import KeyNotFoundError
+from kube.apiserver.storage.etcd3 import Etcd3Storage
+from kube.apiserver.storage.interface import (
+    INITIAL_EVENTS_END,
+    TTL,
+    CheckDelete,
+    Entry,
+    EventSink,
+    ListOptions,
+    ListResult,
+    StoredEvent,
+    TryUpdate,
+    WatchOptions,
+)
+from kube.apiserver.storage.watch_cache import CacheEvent, FieldGetter, WatchCache
+from kube.apiserver.storage.watchers import Watcher, Watchers
+from kube.base.backoff import Backoff, BackoffState
+from kube.base.clock import Clock
+from kube.base.logging import get_logger
+from kube.base.tasks import TaskOwner
+from kube.store.errors import CompactedError, StoreError
+from kube.store.kv import Event, EventType, WatchBatch, WatchStream
+
+log = get_logger(__name__)
+
+WAIT_SECONDS: Final = 3.0
+"""How long a request waits for the cache, to start or to reach a revision (upstream's blockTimeout)."""
+PROGRESS_SECONDS: Final = 0.1
+"""How often a store in another process is asked for progress while a request waits."""
+AT_ONCE: Final = 5_000
+"""Initial events that are made before others get a turn of the loop."""
+_RETRY: Final = Backoff(initial=0.1, cap=10.0)
+
+
+class Cacher:
+    """Implements ``storage.interface.Storage``.
+
+    ``kind`` is the type of the objects. ``fields`` are the indexed fields, each with what reads it from an object.
+    ``tasks`` owns what runs in the background: starting, and starting over when the store's watch has broken.
+    """
+
+    def __init__(
+        self,
+        storage: Etcd3Storage,
+        kind: type,
+        fields: Mapping[str, FieldGetter],
+        clock: Clock,
+        tasks: TaskOwner,
+        *,
+        wait_seconds: float = WAIT_SECONDS,
+    ) -> None:
+        self._storage = storage
+        self._kind = kind
+        self._clock = clock
+        self._tasks = tasks
+        self._wait_seconds = wait_seconds
+        self._cache = WatchCache(storage.prefix, fields)
+        self._watchers = Watchers(self._cache, self._bookmark)
+        self._stream: WatchStream | None = None
+        self._error: StoreError | None = None
+        self._stale = True
+        self._starting: asyncio.Task[None] | None = None
+        self._waiting: dict[asyncio.Future[None], int] = {}
+        self._retry = BackoffState(_RETRY)
+        self._closed = False
+        storage.lookup = self._lookup
+
+    # -- life
+
+    @property
+    def ready(self) -> bool:
+        """Whether the cache follows the store."""
+        return self._stream is not None
+
+    @property
+    def revision(self) -> int:
+        """The store's revision that the cache is complete up to; 0 before it has started."""
+        return self._cache.revision
+
+    def __len__(self) -> int:
+        """Objects in the cache."""
+        return len(self._cache)
+
+    @property
+    def watches(self) -> int:
+        return len(self._watchers)
+
+    async def start(self) -> None:
+        """Wait until the cache follows the store. Raises ApiError (429) when that takes too long."""
+        if self._stream is not None:
+            return
+        if self._closed:
+            raise service_unavailable("storage is shut down")
+        task = self._start_task()
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await asyncio.shield(task)
+        except TimeoutError:
+            raise too_many_requests("storage is (re)initializing", 1) from None
+
+    def close(self) -> None:
+        """End all watches. What runs in the background ends with its task owner."""
+        self._closed = True
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.cancel()
+        self._watchers.close()
+
+    def _start_task(self) -> asyncio.Task[None]:
+        if self._starting is None or self._starting.done():
+            name = self._storage.prefix.decode()
+            self._starting = self._tasks.start(self._run_start(), name=f"watch cache {name}")
+        return self._starting
+
+    async def _run_start(self) -> None:
+        """Follow the store from where the cache is, or from a new list; try until it works."""
+        while not self._closed:
+            try:
+                if self._stale:
+                    await self._load()
+                self._error = None
+                stream = await self._storage.follow(self._cache.revision + 1, self._receive)
+            except StoreError as error:
+                self._error = error
+            else:
+                if self._error is None:
+                    self._stream = stream
+                    self._retry.reset()
+                    return
+            if isinstance(self._error, CompactedError):
+                self._stale = True
+                continue
+            log.warning(
+                "watch cache waits for the store",
+                prefix=self._storage.prefix.decode(),
+                error=str(self._error),
+            )
+            await self._clock.sleep(self._retry.next())
+
+    async def _load(self) -> None:
+        """Start over from a list. Watchers cannot be told what they missed, so they end and come again."""
+        self._watchers.close()
+        self._cache.clear()
+        revision = 0
+        async for entries, at in self._storage.everything():
+            revision = at
+            for entry in entries:
+                self._cache.load(entry)
+            await asyncio.sleep(0)
+        self._cache.revision = self._cache.floor = revision
+        self._stale = False
+
+    # -- following the store
+
+    def _receive(self, batch: WatchBatch) -> None:
+        """The store's push, in the turn in which a revision is applied."""
+        cache = self._cache
+        if batch.events:
+            now = self._clock.monotonic()
+            changes: list[CacheEvent] = []
+            for event in batch.events:
+                kv = event.kv
+                if event.type is EventType.PUT:
+                    changes.append(cache.put(self._noted(event), now))
+                elif (change := cache.delete(kv.key, kv.mod_revision, now)) is not None:
+                    changes.append(change)
+            cache.revision = batch.revision
+            self._watchers.dispatch(changes)
+        elif batch.revision > cache.revision:
+            cache.revision = batch.revision
+        if self._waiting:
+            self._wake()
+        if batch.error is not None:
+            self._break(batch.error)
+
+    def _noted(self, event: Event) -> Entry:
+        note = event.note
+        if type(note) is Entry and note.key == event.kv.key:
+            note.seal(event.kv.mod_revision)
+            return note
+        return self._storage.entry(event.kv)
+
+    def _break(self, error: StoreError) -> None:
+        self._error = error
+        self._stream = None
+        self._stale = self._stale or isinstance(error, CompactedError)
+        if not self._closed:
+            self._start_task()
+
+    def _lookup(self, key: bytes, revision: int) -> Entry | None:
+        entry = self._cache.get(key)
+        return entry if entry is not None and entry.revision == revision else None
+
+    # -- waiting for revisions
+
+    async def _reach(self, revision: int) -> None:
+        """Wait until the cache is complete up to ``revision``. Raises ApiError (504) when that takes too long."""
+        if self._cache.revision >= revision:
+            return
+        if self._stream is not None:
+            self._stream.request_progress()
+            if self._cache.revision >= revision:
+                return
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                while self._cache.revision < revision:
+                    await self._progress(revision)
+        except TimeoutError:
+            raise too_large_resource_version(revision, self._cache.revision, 1) from None
+
+    async def _progress(self, revision: int) -> None:
+        """Wait for the revision for a while, then ask a store in another process how far it is."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[future] = revision
+        try:
+            async with asyncio.timeout(PROGRESS_SECONDS):
+                await future
+        except TimeoutError:
+            if self._stream is not None:
+                self._stream.request_progress()
+        finally:
+            del self._waiting[future]
+
+    def _wake(self) -> None:
+        for future, revision in self._waiting.items():
+            if revision <= self._cache.revision and not future.done():
+                future.set_result(None)
+
+    # -- storage: what is written goes past the cache, which only says where to start
+
+    async def create(self, key: bytes, obj: Any, *, ttl: TTL | None = None) -> Entry:
+        return await self._storage.create(key, obj, ttl=ttl)
+
+    async def guaranteed_update(
+        self,
+        key: bytes,
+        try_update: TryUpdate,
+        *,
+        ignore_not_found: bool = False,
+        preconditions: Preconditions | None = None,
+        ttl: TTL | None = None,
+    ) -> Entry:
+        return await self._storage.guaranteed_update(
+            key,
+            try_update,
+            ignore_not_found=ignore_not_found,
+            preconditions=preconditions,
+            ttl=ttl,
+            cached=self._cache.get(key),
+        )
+
+    async def delete(
+        self, key: bytes, *, preconditions: Preconditions | None = None, check: CheckDelete | None = None
+    ) -> Entry:
+        return await self._storage.delete(
+            key, preconditions=preconditions, check=check, cached=self._cache.get(key)
+        )
+
+    async def count(self) -> int:
+        return await self._storage.count()
+
+    async def get(self, key: bytes, resource_version: str = "") -> Entry:
+        if not resource_version:
+            return await self._storage.get(key)
+        revision = continue_token.parse_revision(resource_version)
+        await self.start()
+        await self._reach(revision)
+        entry = self._cache.get(key)
+        if entry is None:
+            raise KeyNotFoundError(key)
+        return entry
+
+    async def get_list(self, options: ListOptions) -> ListResult:
+        if _is_of_one_revision(options):
+            return await self._storage.get_list(options)
+        await self.start()
+        if options.resource_version:
+            await self._reach(continue_token.parse_revision(options.resource_version))
+        else:
+            try:
+                await self._reach(await self._storage.current_revision())
+            except ApiError as error:
+                if is_timeout(error):  # the store is ahead of its own watches: ask it instead
+                    return await self._storage.get_list(options)
+                raise
+        entries = self._cache.select(options.selection)
+        at = self._cache.revision
+        limit = 0 if options.resource_version == "0" else options.limit
+        if not limit or len(entries) <= limit:
+            return ListResult(entries=entries, resource_version=str(at))
+        namespace = options.selection.namespace.encode()
+        scope = self._storage.prefix + (namespace + b"/" if namespace else b"")
+        return ListResult(
+            entries=entries[:limit],
+            resource_version=str(at),
+            continue_=continue_token.encode(entries[limit - 1].key + b"\0", scope, at),
+            remaining=len(entries) - limit if options.selection.is_everything else None,
+        )
+
+    # -- watches
+
+    async def watch(self, options: WatchOptions, sink: EventSink) -> Watcher:
+        """Initial events are delivered before this returns.
+
+        A revision that is older than the cache's history is served from the store's; 410 comes only from compaction.
+        """
+        await self.start()
+        asked = continue_token.parse_revision(options.resource_version)
+        await self._reach(asked or (await self._storage.current_revision() if options.is_fresh else 0))
+        watcher = self._watchers.add(sink, options.selection, bookmarks=options.bookmarks)
+        try:
+            initial = await self._initial(options, asked, watcher)
+        except BaseException:
+            watcher.cancel()
+            raise
+        watcher.begin(initial)
+        return watcher
+
+    async def _initial(self, options: WatchOptions, asked: int, watcher: Watcher) -> Sequence[StoredEvent]:
+        """What a watch begins with. While this waits the watcher collects what happens."""
+        with_state = options.send_initial_events
+        if with_state is None:
+            with_state = not asked
+        if with_state:
+            at = self._cache.revision
+            initial = await self._state(self._cache.select(options.selection))
+            if options.send_initial_events and options.bookmarks:
+                initial.append(self._bookmark(at))
+            return initial
+        if not asked or asked >= self._cache.revision:
+            return ()
+        in_memory = asked >= self._cache.floor
+        changes = self._cache.since(asked) if in_memory else await self._replay(asked)
+        return [seen for change in changes if (seen := self._watchers.seen_by(watcher, change)) is not None]
+
+    async def _state(self, entries: Sequence[Entry]) -> list[StoredEvent]:
+        events: list[StoredEvent] = []
+        for start in range(0, len(entries), AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            events += [StoredEvent("ADDED", entry) for entry in entries[start : start + AT_ONCE]]
+        return events
+
+    async def _replay(self, after: int) -> list[CacheEvent]:
+        """The changes after a revision up to the cache's, from the store's history. Raises ApiError (410)."""
+        upto = self._cache.revision
+        known: dict[bytes, Entry] = {}
+        changes: list[CacheEvent] = []
+        try:
+            async for event in self._storage.history(after + 1, upto):
+                kv = event.kv
+                prev = known.pop(kv.key, None)
+                if prev is None and event.prev_kv is not None:
+                    prev = self._storage.entry(event.prev_kv)
+                entry = None if event.type is EventType.DELETE else self._storage.entry(kv)
+                if entry is not None:
+                    known[kv.key] = entry
+                namespace = self._cache.namespace_of(kv.key)
+                changes.append(CacheEvent(kv.key, namespace, kv.mod_revision, entry=entry, prev=prev))
+        except CompactedError as error:
+            raise too_old_resource_version(after, error.compact_revision) from None
+        return changes
+
+    def _bookmark(self, initial_events_end_at: int = 0) -> StoredEvent:
+        """That everything up to now was delivered; or, once, that the initial events have ended."""
+        at = initial_events_end_at or self._cache.revision
+        annotations = {INITIAL_EVENTS_END: "true"} if initial_events_end_at else {}
+        meta = ObjectMeta(resource_version=str(at), annotations=annotations)
+        return StoredEvent("BOOKMARK", Entry(b"", at, self._kind(metadata=meta)))
+
+    def send_bookmarks(self) -> None:
+        """Tell the watchers who want it how far they are. To be called about once a minute."""
+        if self._stream is not None and len(self._watchers):
+            self._stream.request_progress()
+            self._watchers.bookmark()
+
+
+def _is_of_one_revision(options: ListOptions) -> bool:
+    """Whether a list must be read at a revision of its own: a later page, or an exact resourceVersion."""
+    if options.continue_ or options.match == "Exact":
+        return True
+    return not options.match and options.limit > 0 and options.resource_version not in ("", "0")
