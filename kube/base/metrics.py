@@ -48,6 +48,19 @@ class Gauge:
         self.value -= amount
 
 
+class Reader(Gauge):
+    """A gauge that is asked when it is scraped."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, read: Callable[[], float]) -> None:
+        self._read = read
+
+    @property
+    def value(self) -> float:  # type: ignore[override]  # computed where the others store
+        return self._read()
+
+
 class Histogram:
     """Observations counted by upper bounds; the last count is of those above all bounds."""
 
@@ -100,6 +113,12 @@ class Family(Generic[C]):
                 raise ValueError(f"{self.name} has the labels {self.labels}, not values {values}")
             child = self._children[values] = self._make()
         return child
+
+    def read_from(self: "Family[Gauge]", read: Callable[[], float], *values: str) -> None:
+        """Make the child with these label values one whose value is asked for at each scrape; `remove` it when its
+        subject is gone, for it keeps that alive.
+        """
+        self._children[values] = Reader(read)
 
     def remove(self, *values: str) -> None:
         """Forget a child whose subject is gone; unknown ones are ignored."""

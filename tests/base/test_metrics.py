@@ -73,6 +73,19 @@ def test_a_name_is_one_family():
         family.child("1", "2")
 
 
+def test_a_gauge_may_be_read_when_it_is_scraped():
+    metrics = Metrics()
+    depth = metrics.gauge("depth", "Depth", ["name"])
+    items = []
+    depth.read_from(lambda: len(items), "jobs")
+    items.append(1)
+    assert samples(metrics) == {("depth", (("name", "jobs"),)): 1}
+    items.append(2)
+    assert samples(metrics) == {("depth", (("name", "jobs"),)): 2}
+    depth.remove("jobs")
+    assert samples(metrics) == {}
+
+
 def test_children_and_families_can_be_forgotten():
     metrics = Metrics()
     family = metrics.gauge("g", "G", ["pod"])
