@@ -39,7 +39,7 @@ def test_path_prints_as_upstream(path, text):
         (field.invalid(P, -1, "no"), "FieldValueInvalid", "Invalid value: -1: no"),
         (field.invalid(P, True, "no"), "FieldValueInvalid", "Invalid value: true: no"),
         (field.invalid(P, 1.0, "no"), "FieldValueInvalid", "Invalid value: 1: no"),
-        (field.invalid(P, None, "no"), "FieldValueInvalid", "Invalid value: null: no"),
+        (field.invalid(P, None, "no"), "FieldValueInvalid", 'Invalid value: "null": no'),
         (
             field.invalid(P, {"b": "<x>", "a": 1}, "no"),
             "FieldValueInvalid",
