@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec import Raw
 
 from kube.apimachinery import names
 from kube.apimachinery.field import FieldError, Path, forbidden, invalid, not_supported, required
@@ -38,6 +40,13 @@ port_name = lru_cache(_REMEMBERED)(names.port_name)
 env_var_name = lru_cache(_REMEMBERED)(names.env_var_name)
 config_map_key = lru_cache(_REMEMBERED)(names.config_map_key)
 qualified_name = label_key
+
+
+def shown(value: Mapping[Any, Any] | Sequence[Any]) -> Any:
+    """A list or map as a bad value: an empty one is a nil one to upstream, and prints as null."""
+    if not value:
+        return Raw(b"null")
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def report(path: Path, value: object, complaints: Iterable[str], errors: Errors) -> None:

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``create(obj)``, ``update(new, old)`` and ``subresources[name](new, old)``, each returning the errors."""
+    """``create(obj)``, ``update(new, old)`` and ``subresources[name](new, old)``, each returning the errors.
+
+    ``update`` is None for what is only posted (a Binding).
+    """
 
     create: Callable[[Any], list[FieldError]]
-    update: Callable[[Any, Any], list[FieldError]]
+    update: Callable[[Any, Any], list[FieldError]] | None = None
     subresources: Mapping[str, Callable[[Any, Any], list[FieldError]]] = field(default_factory=dict)

@@ -30,6 +30,7 @@ from kube.api.validation.checks import (
     label_value,
     name_is_dns_label,
     report,
+    shown,
     validate_qualified_name,
 )
 from kube.api.validation.selectors import (
@@ -261,7 +262,7 @@ def validate_node_selector_mutation(
     """The node selector of a gated pod may only grow."""
     if any(new.get(key) != value for key, value in old.items()):
         detail = "only additions to spec.nodeSelector are allowed (no mutations or deletions)"
-        errors.append(invalid(path, new, detail))
+        errors.append(invalid(path, shown(new), detail))
 
 
 def validate_node_affinity_mutation(
@@ -277,7 +278,7 @@ def validate_node_affinity_mutation(
     at = path.child(_REQUIRED, "nodeSelectorTerms")
     if old_terms and len(old_terms) != len(new_terms):
         detail = "no additions/deletions to non-empty NodeSelectorTerms list are allowed"
-        errors.append(invalid(at, new_terms, detail))
+        errors.append(invalid(at, shown(new_terms), detail))
         return
     for i, (new_term, old_term) in enumerate(zip(new_terms, old_terms, strict=False)):
         if not _only_adds(new_term, old_term):
