@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from kube.apimachinery.errors import ApiError, not_acceptable, unsupported_media_type
 from kube.apiserver.endpoints.requestinfo import Query
@@ -149,6 +150,13 @@ def wants_pretty(query: Query, user_agent: str) -> bool:
     if asked and asked[0]:
         return asked[0] in ("1", "t", "T", "true", "TRUE", "True")
     return user_agent.startswith(_BROWSERS)
+
+
+def with_pretty(form: Representation, query: Query, user_agent: str) -> Representation:
+    """The form, indented if that is wanted besides."""
+    if form.pretty or form.media != "json" or not wants_pretty(query, user_agent):
+        return form
+    return replace(form, pretty=True)
 
 
 def body_media(content_type: str) -> Media:

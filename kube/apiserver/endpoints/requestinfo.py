@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 from msgspec import Struct
 
 from kube.api.resources import Resource, ResourceTable, Subresource
+from kube.apimachinery import fields
 from kube.apimachinery.errors import ApiError, generic
 
 Query = Mapping[str, Sequence[str]]
@@ -45,6 +46,8 @@ class RequestInfo(Struct, frozen=True, kw_only=True):
     resource: str = ""
     subresource: str = ""
     name: str = ""
+    selected_name: str = ""
+    """The one name that the field selector of a collection asks for: rules for named objects hold for it."""
     rest: tuple[str, ...] = ()
     legacy_watch: bool = False
     """Whether the path is of the deprecated form `/api/v1/watch/...`."""
@@ -125,9 +128,20 @@ def _resource_info(method: str, path: str, query: Query, group: str, parts: list
         resource=parts[0],
         subresource=parts[2] if len(parts) > 2 else "",
         name=name,
+        selected_name="" if name else _selected_name(first(query, "fieldSelector")),
         rest=tuple(parts[3:]),
         legacy_watch=legacy,
     )
+
+
+def _selected_name(field_selector: str) -> str:
+    if "metadata.name" not in field_selector:
+        return ""
+    try:
+        name = fields.parse(field_selector).requires_exact_match("metadata.name")
+    except fields.FieldSelectorError:
+        return ""
+    return "" if name is None or name in (".", "..") or "/" in name or "%" in name else name
 
 
 def find_target(info: RequestInfo, table: ResourceTable) -> Target:

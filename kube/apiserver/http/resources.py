@@ -1,0 +1,109 @@
+"""Requests for resources: from an HTTP request to a call of the backend, and from its result to an answer.
+
+Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers.
+"""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from kube.api.types.authentication_v1 import UserInfo
+from kube.apiserver.endpoints.body import BodyReader, expected_body
+from kube.apiserver.endpoints.encoding import encode_result
+from kube.apiserver.endpoints.interface import Backend, ListResult, Result
+from kube.apiserver.endpoints.negotiation import Representation, negotiate, with_pretty
+from kube.apiserver.endpoints.options import parse_options, user_agent_manager
+from kube.apiserver.endpoints.requestinfo import RequestInfo, Target
+from kube.apiserver.endpoints.tables import include_object
+from kube.apiserver.http.messages import Answer, HttpRequest, HttpResponse, HttpStream
+from kube.apiserver.http.watch import Frames, WatchStream
+from kube.base.clock import Clock
+from kube.client.interface import Options, Request
+
+_APPLY: Final = "application/apply-patch+yaml"
+_BODIES: Final = frozenset({"create", "update"})
+
+
+class ResourceHandler:
+    def __init__(self, backend: Backend, bodies: BodyReader, clock: Clock) -> None:
+        self._backend = backend
+        self._bodies = bodies
+        self._clock = clock
+
+    async def handle(
+        self, request: HttpRequest, info: RequestInfo, target: Target, user: UserInfo, warnings: list[str]
+    ) -> Answer:
+        """Raises ApiError. `warnings` is filled for the client."""
+        if info.verb == "watch":
+            return await self._watch(request, info, target, user)
+        form = self._form(request)
+        include = include_object(request.query) if form.transform == "Table" else ""
+        options = parse_options(info.verb, request.query)
+        body: Any = None
+        if info.verb in _BODIES:
+            options = _with_manager(options, request)
+            body = await self._bodies.read_object(
+                await request.body(),
+                request.header("Content-Type"),
+                expected_body(target.resource, target.subresource),
+                options.field_validation,
+                warnings,
+            )
+        elif info.verb == "patch":
+            body = self._bodies.read_patch(await request.body(), request.header("Content-Type"))
+            if body.type != _APPLY:
+                options = _with_manager(options, request)
+        elif info.verb in ("delete", "deletecollection"):
+            options = await self._with_delete_options(request, options)
+        result = await self._backend.call(_call(info, target, options, body), user, warnings)
+        answer = encode_result(result, target.resource, form, include, self._clock.now())
+        return HttpResponse(_status(result), answer, form.content_type)
+
+    async def _watch(
+        self, request: HttpRequest, info: RequestInfo, target: Target, user: UserInfo
+    ) -> HttpStream:
+        form = negotiate(request.header("Accept"), streaming=True)
+        include = include_object(request.query) if form.transform == "Table" else ""
+        options = parse_options("watch", request.query)
+        websocket = request.upgrade == "websocket"
+        kind = (target.resource.group, target.resource.kind)
+        stream = WatchStream(Frames(form, kind, include, self._clock.now, chunked=not websocket))
+        stream.started(await self._backend.watch(_call(info, target, options, None), user, stream))
+        return HttpStream(stream, form.content_type, websocket=websocket)
+
+    async def _with_delete_options(self, request: HttpRequest, options: Options) -> Options:
+        """A body takes the place of the query's options."""
+        data = await request.body()
+        if not data:
+            return options
+        delete = await self._bodies.read_delete_options(data, request.header("Content-Type"))
+        return replace(options, delete=delete, dry_run=bool(delete.dry_run))
+
+    def _form(self, request: HttpRequest) -> Representation:
+        form = negotiate(request.header("Accept"))
+        return with_pretty(form, request.query, request.header("User-Agent"))
+
+
+def _call(info: RequestInfo, target: Target, options: Options, body: Any) -> Request:
+    namespace = info.namespace if target.resource.namespaced else ""
+    return Request(
+        verb=info.verb,  # type: ignore[arg-type]  # find_target has seen that the resource has it
+        resource=target.resource,
+        namespace=namespace,
+        name=info.name or info.selected_name,
+        subresource=info.subresource,
+        body=body,
+        options=options,
+    )
+
+
+def _with_manager(options: Options, request: HttpRequest) -> Options:
+    """A writer that names no field manager is known by its user agent."""
+    if options.field_manager:
+        return options
+    return replace(options, field_manager=user_agent_manager(request.header("User-Agent")))
+
+
+def _status(result: Result) -> int:
+    if isinstance(result, ListResult):
+        return 200
+    return 201 if result.created else 202 if result.accepted else 200

@@ -1,0 +1,211 @@
+"""Watch streams: events as frames that all streams share, one write per turn of the loop and stream, bounded.
+
+Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers/watch.go. Frames are made on the way out, once per event
+and representation; a stream that does not take them keeps references to shared events, and is cut off when it has too
+many. What is watched, and for how long, is in `kube.apiserver.endpoints.watch`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from msgspec import Raw, Struct
+
+from kube.apimachinery.errors import ApiError
+from kube.apimachinery.serializer import encode
+from kube.apiserver.endpoints.interface import StoredEvent
+from kube.apiserver.endpoints.negotiation import Representation
+from kube.apiserver.endpoints.tables import META_GROUP, TableMaker, partial_metadata
+from kube.apiserver.http.messages import StreamWriter
+from kube.client.interface import WatchHandle
+
+MAX_PENDING: Final = 10_000
+"""Events that may wait for a peer which does not read; the initial state does not count."""
+_WRITE: Final = 256 * 1024
+"""Bytes of one write; what is left follows in the loop's next turn."""
+
+
+class _Event(Struct, frozen=True):
+    type: str
+    object: Raw
+
+
+def chunk(line: bytes) -> bytes:
+    """A piece of a body in HTTP/1.1's chunked transfer coding (RFC 9112, section 7.1)."""
+    return b"%x\r\n%b\r\n" % (len(line), line)
+
+
+def _plain_line(event: StoredEvent) -> bytes:
+    return b'{"type":"%b","object":%b}\n' % (event.type.encode(), event.entry.encoded)
+
+
+def _plain_chunk(event: StoredEvent) -> bytes:
+    return chunk(_plain_line(event))
+
+
+def _line(type_: str, body: bytes) -> bytes:
+    return encode(_Event(type_, Raw(body))) + b"\n"
+
+
+class Frames:
+    """Makes the frames of one watch, in its representation and transport.
+
+    Frames are kept with the event for the other streams of the same kind, but for the first Table of a stream: it
+    alone has the column definitions.
+    """
+
+    def __init__(
+        self,
+        form: Representation,
+        kind: tuple[str, str],
+        include: str,
+        now: Callable[[], float],
+        *,
+        chunked: bool,
+    ) -> None:
+        """`kind`: group and kind of the objects. `now` is read for the ages in tables.
+
+        `chunked` frames are pieces of one body and may be written together; others are messages of their own.
+        """
+        self.chunked = chunked
+        self._wrap: Callable[[bytes], bytes] = chunk if chunked else bytes
+        self._first = False
+        self._now = now
+        self._key: tuple[Any, ...]
+        self._make: Callable[[StoredEvent], bytes]
+        if form.transform == "Table":
+            self._tables = TableMaker(*kind, include, form.version)
+            self._first = True
+            self._key, self._make = ("table", form.version, include, chunked), self._table
+        elif form.transform:
+            self._version = f"{META_GROUP}/{form.version}"
+            self._key, self._make = ("metadata", form.version, chunked), self._metadata
+        else:
+            self._key, self._make = ("plain", chunked), _plain_chunk if chunked else _plain_line
+
+    def frame(self, event: StoredEvent) -> bytes:
+        if self._first:
+            self._first = False
+            return self._wrap(self._table_line(event, columns=True))
+        return event.view(self._key, self._make)
+
+    def error(self, error: ApiError) -> bytes:
+        return self._wrap(_line("ERROR", encode(error.to_status())))
+
+    def _table(self, event: StoredEvent) -> bytes:
+        return self._wrap(self._table_line(event, columns=False))
+
+    def _table_line(self, event: StoredEvent, *, columns: bool) -> bytes:
+        table = self._tables.of_object(event.entry.object, None, self._now(), columns=columns)
+        return _line(event.type, encode(table))
+
+    def _metadata(self, event: StoredEvent) -> bytes:
+        return self._wrap(_line(event.type, encode(partial_metadata(event.entry.object, self._version))))
+
+
+class WatchStream:
+    """One watch on its way to one client: the sink of the watch and the source of the stream.
+
+    Events may come before the stream is opened; they wait. When the client is gone or the server stops, the watch is
+    cancelled; when the watch ends, the stream is finished, with the error as its last event.
+    """
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+        self._pending: deque[StoredEvent] = deque()
+        self._initial = 0
+        self._live = False
+        self._scheduled = False
+        self._ended = False
+        self._error: ApiError | None = None
+        self._writer: StreamWriter | None = None
+        self._finish: Callable[[], None] | None = None
+        self._handle: WatchHandle | None = None
+
+    def started(self, handle: WatchHandle) -> None:
+        """The watch is on, and the initial state delivered: from here on events count."""
+        self._live = True
+        self._initial = len(self._pending)
+        if not self._ended:
+            self._handle = handle
+
+    # -- the sink
+
+    def deliver(self, events: Sequence[StoredEvent]) -> bool:
+        self._pending.extend(events)
+        if self._live and len(self._pending) - self._initial > MAX_PENDING:
+            self._overrun()
+            return False
+        self._schedule()
+        return True
+
+    def closed(self, error: ApiError | None) -> None:
+        self._ended = True
+        self._handle = None
+        self._error = error
+        self._schedule()
+
+    # -- the source
+
+    def opened(self, writer: StreamWriter, finish: Callable[[], None]) -> None:
+        self._writer = writer
+        self._finish = finish
+        self._schedule()
+
+    def resumed(self) -> None:
+        self._schedule()
+
+    def lost(self) -> None:
+        self._writer = None
+        self._finish = None
+        self._pending.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _overrun(self) -> None:
+        """The peer does not read: it is cut off, so that it notices and resumes from its last version."""
+        self._pending.clear()
+        self._ended = True
+        self._handle = None
+        if (writer := self._writer) is not None:
+            self._writer = self._finish = None
+            writer.abort()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and self._writer is not None:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write what has come since the last turn, as much as the peer takes."""
+        self._scheduled = False
+        writer = self._writer
+        if writer is None or writer.congested:
+            return
+        pending, frame = self._pending, self._frames.frame
+        parts: list[bytes] = []
+        size = 0
+        while pending and size < _WRITE:
+            made = frame(pending.popleft())
+            parts.append(made)
+            size += len(made)
+        self._initial = max(self._initial - len(parts), 0)
+        if self._frames.chunked and parts:
+            writer.write(parts[0] if len(parts) == 1 else b"".join(parts))
+        else:
+            for part in parts:
+                writer.write(part)
+        if pending:
+            if not writer.congested:
+                self._schedule()
+        elif self._ended:
+            self._end(writer)
+
+    def _end(self, writer: StreamWriter) -> None:
+        if self._error is not None:
+            writer.write(self._frames.error(self._error))
+        finish, self._finish, self._writer = self._finish, None, None
+        if finish is not None:
+            finish()
