@@ -25,8 +25,16 @@ class StoreMember(Actor[Input]):
         self._member: Member | None = None
 
     def on_start(self) -> None:
-        self._member = self._store.replicas.start_member(self._id, self._submit)
-        self.context.tasks.start(self._tick(), name="tick")
+        tell = self.context.self_ref.tell
+
+        def submit(message: Input) -> bool:
+            try:
+                return tell(message)
+            except MailboxFullError:
+                return False
+
+        self._member = self._store.replicas.start_member(self._id, submit)
+        self.context.tasks.start(self._tick(submit), name="tick")
 
     def on_stop(self) -> None:
         if self._member is not None:
@@ -36,18 +44,12 @@ class StoreMember(Actor[Input]):
         assert self._member is not None
         self._member.handle(messages)
 
-    def _submit(self, message: Input) -> bool:
-        try:
-            return self.context.self_ref.tell(message)
-        except MailboxFullError:
-            return False
-
-    async def _tick(self) -> None:
+    async def _tick(self, submit: Callable[[Input], bool]) -> None:
         """Ticks that a stalled loop has missed are not made up: they would count as silence of a leader that was as stalled."""
         clock, seconds = self.context.clock, self._store.replicas.config.tick
         while True:
             await clock.sleep(seconds)
-            self._submit(_TICK)
+            submit(_TICK)
 
 
 class Starter(Protocol):

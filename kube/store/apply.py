@@ -80,9 +80,10 @@ class StateMachine:
 
     __slots__ = ("_appliers", "kv", "lessor", "watches")
 
-    def __init__(self, min_lease_ttl: int = 1) -> None:
+    def __init__(self, now: Callable[[], float], min_lease_ttl: int = 1) -> None:
+        """``now`` is for the leases of a leader, see ``Lessor``."""
         self.kv = KVStore()
-        self.lessor = Lessor(min_lease_ttl)
+        self.lessor = Lessor(now, min_lease_ttl)
         self.watches = WatchableStore(self.kv)
         self._appliers: dict[type, Callable[[Any], Result]] = {
             Put: self._apply_put,
@@ -104,9 +105,16 @@ class StateMachine:
     # ---- single ops
 
     def _apply_put(self, op: Put) -> PutResult:
-        self._check_put(op)
-        self.kv.revision += 1
-        return self._put(op)
+        kv = self.kv
+        if op.lease or op.ignore_value or op.ignore_lease:
+            self._check_put(op)
+            kv.revision += 1
+            return self._put(op)
+        revision = kv.revision = kv.revision + 1
+        prev = kv.put(op.key, op.value, 0)
+        if prev is not None and prev.lease:
+            self.lessor.detach(prev.lease, op.key)
+        return PutResult(revision, prev if op.prev_kv else None)
 
     def _apply_delete_range(self, op: DeleteRange) -> DeleteRangeResult:
         keys = self.kv.keys(op.key, op.range_end)
@@ -256,8 +264,10 @@ class StateMachine:
         return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot())
 
     @classmethod
-    def restore(cls, snapshot: StateSnapshot, min_lease_ttl: int = 1) -> "StateMachine":
-        machine = cls(min_lease_ttl)
+    def restore(
+        cls, snapshot: StateSnapshot, now: Callable[[], float], min_lease_ttl: int = 1
+    ) -> "StateMachine":
+        machine = cls(now, min_lease_ttl)
         machine.kv = KVStore.restore(snapshot.kv)
         machine.watches = WatchableStore(machine.kv)
         machine.lessor.restore(snapshot.leases)

@@ -6,6 +6,7 @@ primary lessor. A new leader gives every lease its whole ttl again, so that an e
 
 import heapq
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -34,13 +35,13 @@ class Lease:
 
 
 class Lessor:
-    """``now`` is the leader's monotonic clock in seconds as the shell last told it by ``tick``."""
+    """``now`` reads a monotonic clock in seconds; only the leader asks it."""
 
-    __slots__ = ("_due", "_leases", "min_ttl", "now", "primary")
+    __slots__ = ("_due", "_leases", "_now", "min_ttl", "primary")
 
-    def __init__(self, min_ttl: int = 1) -> None:
+    def __init__(self, now: Callable[[], float], min_ttl: int = 1) -> None:
+        self._now = now
         self.min_ttl = min_ttl
-        self.now = 0.0
         self.primary = False
         self._leases: dict[int, Lease] = {}
         self._due: list[tuple[float, int]] = []
@@ -100,14 +101,13 @@ class Lessor:
     def remaining(self, lease: int) -> float:
         """Seconds left, not below 0. Raises LeaseNotFoundError."""
         found = self.get(lease)
-        return max(0.0, found.deadline - self.now) if self.primary else float(found.ttl)
+        return max(0.0, found.deadline - self._now()) if self.primary else float(found.ttl)
 
     # ---- the leader's time
 
-    def promote(self, now: float) -> None:
+    def promote(self) -> None:
         """From now on the leader: every lease starts its ttl anew."""
         self.primary = True
-        self.now = now
         self._due = []
         for lease in self._leases.values():
             self._schedule(lease)
@@ -121,14 +121,17 @@ class Lessor:
     def renew(self, lease: int) -> int:
         """The ttl granted. Raises LeaseNotFoundError, for a lease that has expired and waits to be revoked too."""
         found = self.get(lease)
-        if found.deadline <= self.now:
+        now = self._now()
+        if found.deadline <= now:
             raise LeaseNotFoundError(lease)
-        found.deadline = self.now + found.ttl
+        found.deadline = now + found.ttl
         return found.ttl
 
-    def tick(self, now: float, limit: int = 1000) -> list[int]:
+    def expire(self, limit: int = 1000) -> list[int]:
         """The leases that have expired and are to be revoked through the log, at most ``limit``."""
-        self.now = now
+        if not self._due:
+            return []
+        now = self._now()
         expired: list[int] = []
         due = self._due
         while due and due[0][0] <= now and len(expired) < limit:
@@ -144,7 +147,7 @@ class Lessor:
         return expired
 
     def _schedule(self, lease: Lease) -> None:
-        lease.deadline = self.now + lease.ttl
+        lease.deadline = self._now() + lease.ttl
         heapq.heappush(self._due, (lease.deadline, lease.id))
 
     # ---- snapshots

@@ -51,7 +51,6 @@ class LocalStore:
         """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases."""
         self.replicas = Replicas(config, clock, rng)
         self._config = config
-        self._clock = clock
         self._rng = rng
         self._propose = self.replicas.propose
         self._confirmed = self.replicas.confirmed
@@ -72,7 +71,8 @@ class LocalStore:
         note: object | None = None,
     ) -> PutResult:
         request = Put(key, value, lease, prev_kv, ignore_value, ignore_lease)
-        check_put(request)
+        if not key or ignore_value or ignore_lease:
+            check_put(request)
         notes = None if note is None else {key: note}
         result = await self._propose(request, len(key) + len(value), notes)
         assert isinstance(result, PutResult)
@@ -212,12 +212,10 @@ class LocalStore:
 
     async def keep_alive(self, lease: int) -> LeaseGrant:
         lessor = (await self._reader()).machine.lessor
-        lessor.now = self._clock.monotonic()
         return LeaseGrant(lease, lessor.renew(lease))
 
     async def time_to_live(self, lease: int, *, keys: bool = False) -> LeaseStatus:
         lessor = (await self._reader()).machine.lessor
-        lessor.now = self._clock.monotonic()
         found = lessor.get(lease)
         attached = tuple(sorted(found.keys)) if keys else ()
         return LeaseStatus(lease, lessor.remaining(lease), found.ttl, attached)

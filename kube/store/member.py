@@ -17,7 +17,7 @@ from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
 from kube.store.raft.messages import ConfState, Entry, Snapshot
 from kube.store.raft.raft import ProposalDroppedError, Raft, Role
-from kube.store.raft.rawnode import RawNode, Ready
+from kube.store.raft.rawnode import RawNode
 from kube.store.raft.storage import StableStorage
 from kube.store.requests import LeaseRevokeRequest, size_of
 from kube.store.transport import Delivery, PeerUnreachable, SnapshotReported, Transport
@@ -102,8 +102,10 @@ class Member:
         self.applied_term = snapshot.term
         self.leads = False
         self.serving_term = 0
+        self._role = Role.FOLLOWER
+        self._noticed_term = self.applied_term
         self._pruning = True
-        self._snapshot_index = snapshot.index
+        self._snapshot_due = snapshot.index + config.snapshot_entries
         self._handlers: dict[type, Callable[[Any], None]] = {
             Tick: self._tick,
             Campaign: lambda _: self.node.campaign(),
@@ -115,17 +117,15 @@ class Member:
 
     def _restore(self, snapshot: Snapshot) -> StateMachine:
         if isinstance(snapshot.data, StateSnapshot):
-            return StateMachine.restore(snapshot.data, self.config.min_lease_ttl)
-        return StateMachine(self.config.min_lease_ttl)
+            return StateMachine.restore(snapshot.data, self._clock.monotonic, self.config.min_lease_ttl)
+        return StateMachine(self._clock.monotonic, self.config.min_lease_ttl)
 
     # ---- input
 
     def handle(self, inputs: Iterable[Input]) -> None:
         """What has arrived, in order; proposals among it travel as one batch of entries."""
-        if self.serving_term:
-            self.machine.lessor.now = self._clock.monotonic()
         proposals: list[Proposal] = []
-        handlers, step = self._handlers, self.node.step
+        handlers, step = self._handlers, self.raft.step
         for each in inputs:
             if type(each) is Proposal:
                 if each.owner is self and not each.future.done():
@@ -134,7 +134,8 @@ class Member:
                 handlers.get(type(each), step)(each)
         dropped = self._propose(proposals) if proposals else None
         self._drive()
-        self._notice_leadership()
+        if self.raft.role is not self._role or self.applied_term != self._noticed_term:
+            self._notice_leadership()
         if dropped:
             self._observer.proposals_dropped(dropped)
 
@@ -149,8 +150,8 @@ class Member:
 
     def _tick(self, _: Tick) -> None:
         self.node.tick()
-        if self.serving_term and len(self.machine.lessor):
-            expired = self.machine.lessor.tick(self.machine.lessor.now)
+        if self.serving_term:
+            expired = self.machine.lessor.expire()
             if expired and self.raft.role is Role.LEADER:
                 requests = [LeaseRevokeRequest(lease) for lease in expired]
                 self.node.propose([(request, size_of(request)) for request in requests])
@@ -161,9 +162,11 @@ class Member:
 
     def _drive(self) -> None:
         node = self.node
-        while node.has_ready():
-            ready = node.ready()
-            self._persist(ready)
+        while (ready := node.ready()) is not None:
+            if ready.snapshot is not None:
+                self.storage.apply_snapshot(ready.snapshot)
+            if ready.hard_state is not None or ready.entries:
+                self.storage.save(ready.hard_state, ready.entries, must_sync=ready.must_sync)
             if ready.messages:
                 self._transport.send(ready.messages)
             if ready.snapshot is not None:
@@ -171,21 +174,15 @@ class Member:
             if ready.committed:
                 self._apply(ready.committed)
             node.advance()
-        if self.applied_index - self._snapshot_index >= self.config.snapshot_entries or (
-            self.storage.log_size > self.config.snapshot_bytes and self.applied_index > self._snapshot_index
-        ):
+            if not node.has_ready():
+                break
+        if self.applied_index >= self._snapshot_due or self.storage.log_size > self.config.snapshot_bytes:
             self._compact_log()
-
-    def _persist(self, ready: Ready) -> None:
-        storage = self.storage
-        if ready.snapshot is not None:
-            storage.apply_snapshot(ready.snapshot)
-        if ready.hard_state is not None or ready.entries:
-            storage.save(ready.hard_state, ready.entries, must_sync=ready.must_sync)
 
     def _apply(self, entries: list[Entry]) -> None:
         machine, proposals = self.machine, self._proposals
-        watches, kv = machine.watches, machine.kv
+        watches, kv, apply = machine.watches, machine.kv, machine.apply
+        pending = proposals.pending
         compacted = kv.compact_revision
         answers: list[tuple[Proposal, object]] = []
         for entry in entries:
@@ -195,14 +192,15 @@ class Member:
                 proposals.term_applied(term)
             if entry.data is None:
                 continue
-            result: object = machine.apply(entry.data)
-            proposal = proposals.applied(term, entry.index)
+            result: object = apply(entry.data)
+            proposal = pending.pop((term, entry.index), None) if pending else None
             if kv.journal:
                 watches.collect(None if proposal is None else proposal.notes)
             if proposal is not None:
                 answers.append((proposal, result))
         self.applied_index = entries[-1].index
-        watches.flush()
+        if watches.touched:
+            watches.flush()
         for proposal, result in answers:
             proposal.answer(result)
         if kv.compact_revision != compacted:
@@ -215,16 +213,18 @@ class Member:
     def _take_over(self, snapshot: Snapshot) -> None:
         self.machine = self._restore(snapshot)
         self.applied_index, self.applied_term = snapshot.index, snapshot.term
-        self._snapshot_index = snapshot.index
+        self._snapshot_due = snapshot.index + self.config.snapshot_entries
         self._pruning = True
         self._proposals.skipped(snapshot.index)
         self._observer.machine_replaced(self)
 
     def _compact_log(self) -> None:
         index = self.applied_index
+        if index == self.storage.snapshot().index:
+            return  # the log is long because nothing commits
         conf = ConfState(self.raft.voters.voters)
         self.storage.save_snapshot(Snapshot(index, self.applied_term, conf, self.machine.snapshot()))
-        self._snapshot_index = index
+        self._snapshot_due = index + self.config.snapshot_entries
         self.storage.compact(index - self.config.catch_up_entries)
         if self.storage.log_size > self.config.snapshot_bytes // 2:
             self.storage.compact(index)
@@ -233,13 +233,14 @@ class Member:
 
     def _notice_leadership(self) -> None:
         raft = self.raft
+        self._role, self._noticed_term = raft.role, self.applied_term
         leads = raft.role is Role.LEADER
         serving_term = raft.term if leads and self.applied_term == raft.term else 0
         if leads is self.leads and serving_term == self.serving_term:
             return
         self.leads, self.serving_term = leads, serving_term
         if serving_term:
-            self.machine.lessor.promote(self._clock.monotonic())
+            self.machine.lessor.promote()
         else:
             self.machine.lessor.demote()
         self._observer.leadership_changed(self)

@@ -49,39 +49,36 @@ class Proposal:
 class Proposals:
     """Those that leaders of this process have taken. ``retry`` gets the ones that are to be proposed again."""
 
-    __slots__ = ("_pending", "_retry", "_term")
+    __slots__ = ("_retry", "_term", "pending")
 
     def __init__(self, retry: Callable[[Proposal], None]) -> None:
-        self._pending: dict[tuple[int, int], Proposal] = {}
+        self.pending: dict[tuple[int, int], Proposal] = {}
+        """By term and index; whoever applies the entry takes the proposal out and answers it."""
         self._retry = retry
         self._term = 0
         """The newest term of which an entry was applied anywhere."""
 
     def __len__(self) -> int:
-        return len(self._pending)
+        return len(self.pending)
 
     def taken(self, proposals: Iterable[Proposal], term: int, first: int) -> None:
         """A leader has appended them, in order, as the entries from index ``first`` on."""
-        pending = self._pending
+        pending = self.pending
         for index, proposal in enumerate(proposals, first):
             proposal.term = term
             proposal.index = index
             pending[term, index] = proposal
 
-    def applied(self, term: int, index: int) -> Proposal | None:
-        """An entry is being applied: the proposal that waits for it, which is the caller's to answer."""
-        return self._pending.pop((term, index), None)
-
     def forget(self, proposal: Proposal) -> None:
         """Nobody waits for it any more."""
-        self._pending.pop((proposal.term, proposal.index), None)
+        self.pending.pop((proposal.term, proposal.index), None)
 
     def term_applied(self, term: int) -> None:
         """An entry of ``term`` is being applied."""
         if term <= self._term:
             return
         self._term = term
-        lost = [proposal for proposal in self._pending.values() if proposal.term < term]
+        lost = [proposal for proposal in self.pending.values() if proposal.term < term]
         for proposal in lost:
             self.forget(proposal)
             proposal.term = 0
@@ -89,7 +86,7 @@ class Proposals:
 
     def skipped(self, index: int) -> None:
         """A snapshot took the place of the entries up to ``index``, so nobody here will see their results."""
-        unseen = [proposal for proposal in self._pending.values() if proposal.index <= index]
+        unseen = [proposal for proposal in self.pending.values() if proposal.index <= index]
         for proposal in unseen:
             self.forget(proposal)
             proposal.answer(RequestTimeoutError())

@@ -57,10 +57,11 @@ class InProcessTransport:
         self._inboxes.pop(member, None)
 
     def send(self, messages: Sequence[Message]) -> None:
+        inboxes = self._inboxes
         for message in messages:
-            inbox = self._inboxes.get(message.to)
+            inbox = inboxes.get(message.to)
             delivered = inbox is not None and inbox(message)
-            if isinstance(message, InstallSnapshot):
+            if type(message) is InstallSnapshot:
                 self._report(message.from_, SnapshotReported(message.to, delivered))
             elif not delivered:
                 self._report(message.from_, PeerUnreachable(message.to))

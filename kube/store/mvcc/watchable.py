@@ -58,7 +58,8 @@ class WatchableStore:
         self.failures: list[tuple[Watch, Exception]] = []
         self._groups: dict[tuple[bytes, bytes, tuple[EventType, ...], int], _Group] = {}
         self._index: WatchIndex[_Group] = WatchIndex()
-        self._touched: dict[_Group, None] = {}
+        self.touched: dict[_Group, None] = {}
+        """Groups for which something was collected since the last flush."""
 
     # ---- watches come and go
 
@@ -129,7 +130,7 @@ class WatchableStore:
         del group.watches[watch]
         if not group.watches:
             self._index.remove(group.key, group.range_end, group)
-            self._touched.pop(group, None)
+            self.touched.pop(group, None)
             del self._groups[group.key, group.range_end, group.unwanted, group.floor]
             if not self._index:
                 self.kv.journal = None
@@ -188,12 +189,12 @@ class WatchableStore:
         for group in groups:
             if kind not in group.unwanted and change.mod_revision >= group.floor:
                 group.pending.append(event)
-                self._touched[group] = None
+                self.touched[group] = None
 
     def flush(self) -> None:
         """After each batch of applied requests: deliver what was collected, one batch per watch."""
-        while self._touched:
-            touched, self._touched = self._touched, {}
+        while self.touched:
+            touched, self.touched = self.touched, {}
             for group in touched:
                 if group.pending:
                     self._flush_group(group)

@@ -14,11 +14,11 @@ class RaftLog:
     """
 
     __slots__ = (
-        "_ready_end",
         "applied",
         "committed",
         "last_index",
         "last_term",
+        "ready_end",
         "storage",
         "unstable",
         "unstable_snapshot",
@@ -30,14 +30,15 @@ class RaftLog:
         self.last_index = storage.last_index()
         self.last_term = storage.term(self.last_index)
         floor = storage.first_index() - 1
-        self.committed = max(committed, floor)
+        self.committed = max(committed, applied, floor)
         """The highest index that is known to be stable on a majority (Raft figure 2, commitIndex)."""
         self.applied = max(applied, floor)
         """The highest index that was handed out in a Ready to be applied."""
         self.unstable: list[Entry] = []
         self.unstable_start = self.last_index + 1
         self.unstable_snapshot: Snapshot | None = None
-        self._ready_end = self.unstable_start
+        self.ready_end = self.unstable_start
+        """The first unstable entry that no Ready has had yet."""
         if self.committed > self.last_index or self.applied > self.committed:
             raise AssertionError(
                 f"applied {self.applied}, committed {self.committed}, last {self.last_index} out of order"
@@ -91,6 +92,8 @@ class RaftLog:
     def entries_from(self, low: int, max_entries: int, max_size: int) -> tuple[Entry, ...]:
         """From ``low`` on, no more than ``max_entries`` and ``max_size`` bytes, but at least one if there is one."""
         entries = self.entries(low, min(low + max_entries, self.last_index + 1))
+        if len(entries) <= 1:
+            return tuple(entries)
         size = 0
         for count, entry in enumerate(entries):
             size += entry.size
@@ -133,17 +136,20 @@ class RaftLog:
             else:
                 self.unstable = list(entries)
                 self.unstable_start = first
-            self._ready_end = min(self._ready_end, first)
+            self.ready_end = min(self.ready_end, first)
         last = entries[-1]
         self.last_index, self.last_term = last.index, last.term
 
     def maybe_append(self, prev_index: int, prev_term: int, entries: Sequence[Entry]) -> bool:
         """Raft figure 2, AppendEntries 2 to 4. False when the log has no entry of ``prev_term`` at ``prev_index``."""
+        if prev_index == self.last_index and prev_term == self.last_term:
+            if entries:
+                self.unstable.extend(entries)
+                last = entries[-1]
+                self.last_index, self.last_term = last.index, last.term
+            return True
         if not self.match_term(prev_index, prev_term):
             return False
-        if prev_index == self.last_index:
-            self.append(entries)
-            return True
         for position, entry in enumerate(entries):
             if not self.match_term(entry.index, entry.term):
                 self.append(entries[position:])
@@ -163,7 +169,7 @@ class RaftLog:
         """The snapshot takes the place of the whole log."""
         self.unstable_snapshot = snapshot
         self.unstable = []
-        self.unstable_start = self._ready_end = snapshot.index + 1
+        self.unstable_start = self.ready_end = snapshot.index + 1
         self.last_index, self.last_term = snapshot.index, snapshot.term
         self.committed = snapshot.index
 
@@ -171,17 +177,17 @@ class RaftLog:
 
     def take_unstable(self) -> list[Entry]:
         """Unstable entries that no Ready has had yet; ``stable_to`` follows once they are persisted."""
-        entries = self.unstable[self._ready_end - self.unstable_start :]
-        self._ready_end = self.unstable_start + len(self.unstable)
+        entries = self.unstable[self.ready_end - self.unstable_start :]
+        self.ready_end = self.last_index + 1
         return entries
-
-    def has_unstable(self) -> bool:
-        return self._ready_end < self.unstable_start + len(self.unstable)
 
     def stable_to(self, index: int, term: int) -> None:
         """The entries up to ``index`` are in storage. A tail that was replaced meanwhile stays unstable."""
         count = index - self.unstable_start + 1
-        if count > 0 and self.match_term(index, term):
+        if index == self.last_index and term == self.last_term:
+            self.unstable = []
+            self.unstable_start = index + 1
+        elif count > 0 and self.match_term(index, term):
             del self.unstable[:count]
             self.unstable_start = index + 1
 
@@ -195,9 +201,8 @@ class RaftLog:
         if self.unstable_snapshot is not None:
             return []
         low = self.applied + 1
-        high = min(self.committed + 1, low + max_entries)
-        self.applied = max(self.applied, high - 1)
+        high = self.committed + 1
+        if high - low > max_entries:
+            high = low + max_entries
+        self.applied = high - 1
         return self.entries(low, high)
-
-    def has_committed(self) -> bool:
-        return self.committed > self.applied and self.unstable_snapshot is None

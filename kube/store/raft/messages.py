@@ -25,7 +25,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class HardState(msgspec.Struct, frozen=True):
-    """What must be on stable storage before any message that depends on it is sent (Raft §5.1, figure 2)."""
+    """What must be on stable storage before any message that depends on it is sent (Raft §5.1, figure 2).
+
+    ``commit`` need not be: it is a lower bound, as of the last change of the others.
+    """
 
     term: int = 0
     vote: int = NO_NODE

@@ -82,7 +82,8 @@ class Progress:
 
     def acknowledged(self, index: int) -> bool:
         """The follower has everything up to ``index``; False when that is no news."""
-        self.next = max(self.next, index + 1)
+        if index >= self.next:
+            self.next = index + 1
         if index <= self.match:
             return False
         self.match = index

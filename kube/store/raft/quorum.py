@@ -20,9 +20,10 @@ class MajorityConfig:
         self.quorum = len(voters) // 2 + 1
 
     def committed_index(self, acked: Mapping[int, int]) -> int:
-        """The highest index that a majority has acknowledged; a voter that is missing from ``acked`` has none."""
-        indexes = sorted([acked.get(voter, 0) for voter in self.voters])
-        return indexes[-self.quorum] if indexes else 0
+        """The highest index that a majority has acknowledged. ``acked`` is of voters alone, one that is missing has none."""
+        if len(acked) < self.quorum:
+            return 0
+        return sorted(acked.values())[-self.quorum]
 
     def vote_result(self, votes: Mapping[int, bool]) -> VoteResult:
         """LOST once the votes still missing can't make a majority any more."""

@@ -123,10 +123,27 @@ class Raft:
         """
         if self.role is not Role.LEADER:
             raise ProposalDroppedError(self.leader)
-        first = self.log.last_index + 1
-        term = self.term
-        self.log.append([Entry(term, first + n, data, size) for n, (data, size) in enumerate(items)])
-        self._broadcast_append()
+        log, term = self.log, self.term
+        prev, prev_term = log.last_index, log.last_term
+        first = prev + 1
+        entries = tuple([Entry(term, index, data, size) for index, (data, size) in enumerate(items, first)])
+        log.append(entries)
+        config = self.config
+        whole = len(entries) <= config.max_entries_per_message and (
+            len(entries) == 1 or sum([entry.size for entry in entries]) <= config.max_size_per_message
+        )
+        for voter in self.voters.voters:
+            if voter == self.id:
+                continue
+            progress = self.progress[voter]
+            if whole and progress.next == first and not progress.is_paused():
+                # Whoever has all that came before gets the batch as it is, one tuple for all.
+                self.messages.append(
+                    AppendEntries(voter, self.id, term, prev, prev_term, entries, log.committed)
+                )
+                progress.sent(log.last_index, len(entries))
+            else:
+                self._send_append(voter)
         return first
 
     def read_index(self, context: int) -> bool:
@@ -172,7 +189,7 @@ class Raft:
         """The shell has made the log stable up to ``index``: a leader counts itself (Raft §10.2.1 of the dissertation)."""
         if self.role is Role.LEADER and term == self.term and index > self.matched[self.id]:
             self.matched[self.id] = index
-            self._maybe_commit()
+            self._maybe_commit(index)
 
     @property
     def hard_state(self) -> HardState:
@@ -320,8 +337,10 @@ class Raft:
         entries = message.entries
         if log.maybe_append(prev, message.prev_term, entries):
             last = prev + len(entries)
-            log.commit_to(min(message.commit, last))
-            self._send(AppendResponse(message.from_, self.id, self.term, last))
+            commit = message.commit if message.commit < last else last  # noqa: FURB136  # min costs a call on the hot path
+            if commit > log.committed:
+                log.commit_to(commit)
+            self.messages.append(AppendResponse(message.from_, self.id, self.term, last))
             return
         hint, hint_term = log.find_conflict_by_term(prev, message.prev_term)
         self._send(AppendResponse(message.from_, self.id, self.term, prev, True, hint, hint_term))
@@ -359,8 +378,8 @@ class Raft:
             if voter != self.id:
                 self._send_append(voter)
 
-    def _send_append(self, to: int, *, even_if_empty: bool = True) -> bool:
-        """One append, or the snapshot where the log no longer reaches back. False when there is nothing to send."""
+    def _send_append(self, to: int) -> bool:
+        """One append, or the snapshot where the log no longer reaches back. False when nothing may be sent now."""
         progress = self.progress[to]
         if progress.is_paused():
             return False
@@ -371,8 +390,6 @@ class Raft:
             entries = log.entries_from(prev + 1, config.max_entries_per_message, config.max_size_per_message)
         except LogCompactedError:
             return self._send_snapshot(to, progress)
-        if not entries and not even_if_empty:
-            return False
         self.messages.append(AppendEntries(to, self.id, self.term, prev, prev_term, entries, log.committed))
         progress.sent(prev + len(entries), len(entries))
         return True
@@ -408,9 +425,10 @@ class Raft:
         elif progress.match + 1 >= self.log.first_index():
             progress.become_probe()
             progress.become_replicate()
-        committed = news and self._maybe_commit()
+        committed = news and self._maybe_commit(index)
         if not (committed and self.config.eager_commit):
-            while self._send_append(message.from_, even_if_empty=False):
+            last = self.log.last_index
+            while progress.next <= last and self._send_append(message.from_):
                 pass
 
     def _on_append_rejected(self, message: AppendResponse, progress: Progress) -> None:
@@ -423,15 +441,19 @@ class Raft:
                 progress.become_probe()
             self._send_append(message.from_)
 
-    def _maybe_commit(self) -> bool:
-        """Raft §5.3 and §5.4.2: what a majority stores is committed, if it is of the current term."""
-        index = self.voters.committed_index(self.matched)
+    def _maybe_commit(self, acked: int) -> bool:
+        """Raft §5.3 and §5.4.2: what a majority stores is committed, if it is of the current term.
+
+        ``acked``: what a voter has just acknowledged; no more than that can be new.
+        """
         log = self.log
+        if acked <= log.committed:
+            return False
+        index = self.voters.committed_index(self.matched)
         if index <= log.committed or log.term(index) != self.term:
             return False
-        first_of_term = log.term(log.committed) != self.term
         log.commit_to(index)
-        if first_of_term:
+        if self.early_reads:
             early, self.early_reads = self.early_reads, []
             for asker, context in early:
                 self._lead_read(asker, context)

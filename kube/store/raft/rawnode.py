@@ -16,7 +16,7 @@ class Ready(msgspec.Struct, frozen=True):
     when ``must_sync``); then, and not before, ``messages`` sent (persist before send); then ``snapshot`` and
     ``committed`` applied to the state machine.
 
-    ``hard_state`` is None when it did not change. ``read_states`` answer ``read_index``.
+    ``hard_state`` is None when neither term nor vote changed; a commit alone is not worth a write. ``read_states`` answer ``read_index``.
     """
 
     hard_state: HardState | None
@@ -31,16 +31,13 @@ class Ready(msgspec.Struct, frozen=True):
 class RawNode:
     """One Ready is outstanding at most: after ``ready`` comes ``advance`` before any other input."""
 
-    __slots__ = ("_commit", "_outstanding", "_term", "_vote", "raft")
+    __slots__ = ("_outstanding", "_term", "_vote", "raft")
 
     def __init__(self, config: Config, storage: Storage, rng: random.Random, applied: int = 0) -> None:
         """``applied``: the log index that the state machine holds at the start."""
         self.raft = Raft(config, storage, rng, applied)
-        self._remember(self.raft)
+        self._term, self._vote = self.raft.term, self.raft.vote
         self._outstanding: Ready | None = None
-
-    def _remember(self, raft: Raft) -> None:
-        self._term, self._vote, self._commit = raft.term, raft.vote, raft.log.committed
 
     # ---- inputs
 
@@ -70,41 +67,40 @@ class RawNode:
     # ---- outputs
 
     def has_ready(self) -> bool:
+        """Whether ``ready`` would give more, right after ``advance``."""
         raft = self.raft
         log = raft.log
-        return bool(
-            raft.messages
-            or log.has_unstable()
-            or log.has_committed()
-            or raft.read_states
-            or self._hard_state_changed()
-            or log.unstable_snapshot is not None
-        )
+        return bool(raft.messages) or log.applied < log.committed
 
-    def _hard_state_changed(self) -> bool:
-        raft = self.raft
-        return raft.term != self._term or raft.vote != self._vote or raft.log.committed != self._commit
-
-    def ready(self) -> Ready:
+    def ready(self) -> Ready | None:
+        """What is to be done now; None when there is nothing."""
         if self._outstanding is not None:
             raise AssertionError("the last Ready was not advanced")
         raft = self.raft
         log = raft.log
-        entries = log.take_unstable() if log.has_unstable() else []
-        must_sync = bool(entries) or raft.term != self._term or raft.vote != self._vote
+        messages, read_states, snapshot = raft.messages, raft.read_states, log.unstable_snapshot
+        has_entries = log.ready_end <= log.last_index
+        voted = raft.term != self._term or raft.vote != self._vote
+        has_committed = log.committed > log.applied and snapshot is None
+        if not (messages or has_entries or voted or has_committed or read_states or snapshot is not None):
+            return None
         hard_state = None
-        if self._hard_state_changed():
+        if voted:
+            self._term, self._vote = raft.term, raft.vote
             hard_state = raft.hard_state
-            self._remember(raft)
-        messages, raft.messages = raft.messages, []
-        read_states = raft.read_states
+        if messages:
+            raft.messages = []
         if read_states:
             raft.read_states = []
-        committed = log.take_committed(raft.config.max_entries_per_ready) if log.has_committed() else []
-        ready = Ready(
-            hard_state, log.unstable_snapshot, entries, messages, committed, list(read_states), must_sync
+        ready = self._outstanding = Ready(
+            hard_state,
+            snapshot,
+            log.take_unstable() if has_entries else [],
+            messages,
+            log.take_committed(raft.config.max_entries_per_ready) if has_committed else [],
+            read_states,
+            has_entries or voted,
         )
-        self._outstanding = ready
         return ready
 
     def advance(self) -> None:
@@ -119,10 +115,5 @@ class RawNode:
         if ready.entries:
             last = ready.entries[-1]
             log.stable_to(last.index, last.term)
-            self.raft.persisted(last.index, last.term)
-
-    # ---- state
-
-    @property
-    def is_leader(self) -> bool:
-        return self.raft.role is Role.LEADER
+            if self.raft.role is Role.LEADER:
+                self.raft.persisted(last.index, last.term)

@@ -137,7 +137,8 @@ class MemoryStorage:
         elif at > len(kept):
             raise AssertionError(f"gap in the log: {entries[0].index} after {self.last_index()}")
         kept.extend(entries)
-        self.log_size += sum([entry.size for entry in entries])
+        for entry in entries:
+            self.log_size += entry.size
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         if snapshot.index < self._snapshot.index:

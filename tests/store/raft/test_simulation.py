@@ -132,9 +132,11 @@ class Simulation:
 
     def run(self, host: Host) -> None:
         """Do what the Readies of a host say, with a crash at any point in between."""
-        while host.node is not None and host.node.has_ready():
+        while host.node is not None:
             self.check(host)
             ready = host.node.ready()
+            if ready is None:
+                return
             if not self.healed and self.rng.random() < 0.002:
                 self.faults["crash before persist"] += 1
                 self.crash(host)
@@ -247,7 +249,7 @@ class Simulation:
 
     def propose(self) -> None:
         for host in self.hosts.values():
-            if host.node is not None and host.node.is_leader:
+            if host.node is not None and host.node.raft.role is Role.LEADER:
                 try:
                     count = self.rng.choice((1, 1, 4))
                     host.node.propose([(self.proposals + n, 10) for n in range(count)])
@@ -301,7 +303,9 @@ class Simulation:
                 assert host.node is not None
                 host.node.tick()
                 self.run(host)
-            if target is None and any(host.node and host.node.is_leader for host in self.hosts.values()):
+            if target is None and any(
+                host.node and host.node.raft.role is Role.LEADER for host in self.hosts.values()
+            ):
                 self.propose()
                 target = self.proposals - 1
             states = [host.applied for host in self.hosts.values()]
