@@ -1,0 +1,431 @@
+"""The HTTP server: sockets, TLS and HTTP/1.1, by aiohttp's low-level server. The only module that knows aiohttp.
+
+Requests and answers are those of `kube.apiserver.http.messages`. Every limit of a client's patience and greed is set here:
+header and body sizes, deadlines, what happens to connections when the server stops.
+"""
+
+import asyncio
+import errno
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import Any, Final, cast
+
+from aiohttp import ClientError, HttpVersion11, WSCloseCode, web
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
+
+from kube.apimachinery.errors import ApiError, bad_request, request_entity_too_large
+from kube.apiserver.endpoints.body import MAX_BODY
+from kube.apiserver.http.compression import THRESHOLD, gzip, pieces_of, takes_gzip
+from kube.apiserver.http.messages import (
+    Handler,
+    Headers,
+    HttpRequest,
+    HttpResponse,
+    HttpStream,
+    Stream,
+    text,
+)
+from kube.apiserver.http.upgrades import requested_upgrade
+from kube.base.logging import get_logger
+from kube.base.tasks import TaskOwner
+
+_IDLE_SECONDS: Final = 90.0
+"""How long a connection may be idle or in the middle of a header (upstream's IdleTimeout)."""
+_HANDSHAKE_SECONDS: Final = 10.0
+_GOODBYE_SECONDS: Final = 0.5
+"""How long a closing TLS connection waits for the peer's last word."""
+_LINGER_SECONDS: Final = 2.0
+"""How long the rest of a body that nobody wants is read, so that the client sees the answer."""
+_MAX_HEADER_LINE: Final = 64 * 1024
+_BACKLOG: Final = 1024
+_CONGESTED_MESSAGES: Final = 1024
+"""WebSocket messages that may wait to be sent."""
+
+_NO_CACHE: Final = ("Cache-Control", "no-cache, private")
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message is one line for the user."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: {why}")
+        self.host = host
+        self.port = port
+
+
+class Server:
+    """Serves one handler on one address. Start it once, stop it once."""
+
+    def __init__(
+        self, handler: Handler, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None
+    ) -> None:
+        """Port 0 picks a free one. Without `tls` plain HTTP is spoken."""
+        self._handler = handler
+        self._host = host
+        self._wanted_port = port
+        self._tls = tls
+        self._log = get_logger(__name__)
+        self._tasks = TaskOwner("http server")
+        self._listening: asyncio.Server | None = None
+        self._http: web.Server | None = None
+        self._connections = _Connections()
+        self._stopping = False
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on; 0 before the start."""
+        if self._listening is None or not self._listening.sockets:
+            return 0
+        port: int = self._listening.sockets[0].getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{'http' if self._tls is None else 'https'}://{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Raises ListenError."""
+        loop = asyncio.get_running_loop()
+        self._http = http = web.Server(self._serve)
+        tls: dict[str, Any] = {}
+        if self._tls is not None:
+            tls = {
+                "ssl": self._tls,
+                "ssl_handshake_timeout": _HANDSHAKE_SECONDS,
+                "ssl_shutdown_timeout": _GOODBYE_SECONDS,
+            }
+        try:
+            self._listening = await loop.create_server(
+                lambda: _Connection(http, loop, self._connections),
+                self._host,
+                self._wanted_port,
+                backlog=_BACKLOG,
+                **tls,
+            )
+        except OSError as error:
+            busy = error.errno == errno.EADDRINUSE
+            why = "the port is in use" if busy else error.strerror or str(error)
+            raise ListenError(self._host, self._wanted_port, why) from error
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Take no new connections, end the streams, and give requests `grace` seconds to be answered.
+
+        After at most twice that time every socket is closed.
+        """
+        self._stopping = True
+        if self._listening is None or self._http is None:
+            return
+        self._listening.close()
+        for connection in self._connections.all():
+            connection.end_stream()
+        await asyncio.sleep(0)
+        self._http.pre_shutdown()
+        await self._http.shutdown(grace / 2)
+        await self._tasks.aclose()
+        for connection in self._connections.all():
+            connection.abort()
+        await self._connections.emptied()
+        await self._listening.wait_closed()
+        self._listening = None
+
+    # -- one request
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("_Connection", request.protocol)
+        headers = cast("Headers", request.headers)
+        target = request.raw_path
+        wanted = HttpRequest(
+            request.method,
+            target if target.startswith("/") else request.rel_url.raw_path_qs,
+            headers,
+            lambda: _read_body(request),
+            certificate=connection.certificate,
+            remote=request.remote or "",
+            upgrade=requested_upgrade(headers),
+        )
+        answer = await self._handler(wanted)
+        if isinstance(answer, HttpResponse):
+            return await self._respond(request, answer)
+        if self._stopping:
+            answer.stream.lost()
+            return _response(text(503, "the server is shutting down\n"))
+        if answer.websocket:
+            return await self._stream_messages(request, answer, connection)
+        return await _stream_chunks(request, answer, connection)
+
+    @staticmethod
+    async def _respond(request: web.BaseRequest, answer: HttpResponse) -> web.StreamResponse:
+        body = answer.body
+        if not isinstance(body, bytes):
+            first = next(body, b"")
+            second = next(body, None)
+            if second is not None:
+                return await _send_pieces(request, answer, chain((first, second), body))
+            answer.body = body = first
+        if len(body) > THRESHOLD and takes_gzip(request.headers.get("Accept-Encoding", "")):
+            return await _send_pieces(request, answer, pieces_of(body))
+        return _response(answer)
+
+    async def _stream_messages(
+        self, request: web.BaseRequest, answer: HttpStream, connection: "_Connection"
+    ) -> web.StreamResponse:
+        """A WebSocket: what the client says is not listened to, but for its goodbye."""
+        socket = web.WebSocketResponse(autoclose=True, compress=False)
+        socket.headers.extend(answer.headers)
+        try:
+            await socket.prepare(request)
+        except web.HTTPException as refused:
+            answer.stream.lost()
+            return refused
+        writer = _MessageWriter(socket, connection)
+        sender = self._tasks.start(writer.run(answer.stream), name="websocket")
+        connection.attach(answer.stream, writer.finish)
+        answer.stream.opened(writer, writer.finish)
+        try:
+            async for _ in socket:
+                pass
+        finally:
+            connection.end_stream()
+            sender.cancel()
+        return socket
+
+
+class _Connections:
+    """The connections that are open."""
+
+    def __init__(self) -> None:
+        self._open: dict[_Connection, None] = {}
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def all(self) -> tuple["_Connection", ...]:
+        return tuple(self._open)
+
+    def add(self, connection: "_Connection") -> None:
+        self._open[connection] = None
+        self._empty.clear()
+
+    def remove(self, connection: "_Connection") -> None:
+        self._open.pop(connection, None)
+        if not self._open:
+            self._empty.set()
+
+    async def emptied(self) -> None:
+        await self._empty.wait()
+
+
+class _Connection(web.RequestHandler):
+    """A client's connection: whose it is, and the stream that it carries, if any."""
+
+    __slots__ = ("_finish", "_open", "_stream", "certificate")
+
+    def __init__(
+        self,
+        server: web.Server,
+        loop: asyncio.AbstractEventLoop,
+        connections: "_Connections",
+    ) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=_IDLE_SECONDS,
+            access_log=None,  # type: ignore[arg-type]  # the way to have none
+            max_line_size=_MAX_HEADER_LINE,
+            max_field_size=_MAX_HEADER_LINE,
+            lingering_time=_LINGER_SECONDS,
+            auto_decompress=False,
+        )
+        self._open = connections
+        self._stream: Stream | None = None
+        self._finish: Callable[[], None] | None = None
+        self.certificate: bytes | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._open.add(self)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.certificate = tls.getpeercert(binary_form=True)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._open.remove(self)
+        super().connection_lost(exc)
+        self.end_stream()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stream is not None:
+            self._stream.resumed()
+
+    def attach(self, stream: Stream, finish: Callable[[], None]) -> None:
+        self._stream = stream
+        self._finish = finish
+
+    def end_stream(self) -> None:
+        """End the stream from this side, if one is open: its source is told, its end written."""
+        stream, finish = self._stream, self._finish
+        self._stream = self._finish = None
+        if stream is not None:
+            stream.lost()
+        if finish is not None:
+            finish()
+
+    def detach(self) -> None:
+        self._stream = self._finish = None
+
+    def abort(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+
+class _ChunkWriter:
+    """Writes frames that are chunks of a body already, past the library's own framing."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def write(self, frame: bytes) -> None:
+        transport = self._connection.transport
+        if transport is not None and not transport.is_closing():
+            transport.write(frame)
+
+    @property
+    def congested(self) -> bool:
+        return self._connection.writing_paused
+
+    def abort(self) -> None:
+        self._connection.detach()
+        self._connection.abort()
+
+
+class _MessageWriter:
+    """Queues messages for a task that sends them."""
+
+    def __init__(self, socket: web.WebSocketResponse, connection: _Connection) -> None:
+        self._socket = socket
+        self._connection = connection
+        self._queue: deque[bytes] = deque()
+        self._wake = asyncio.Event()
+        self._finished = False
+
+    def write(self, frame: bytes) -> None:
+        self._queue.append(frame)
+        self._wake.set()
+
+    @property
+    def congested(self) -> bool:
+        return len(self._queue) > _CONGESTED_MESSAGES
+
+    def finish(self) -> None:
+        self._finished = True
+        self._wake.set()
+
+    def abort(self) -> None:
+        self._connection.detach()
+        self._connection.abort()
+
+    async def run(self, stream: Stream) -> None:
+        try:
+            while self._queue or not self._finished:
+                await self._wake.wait()
+                self._wake.clear()
+                was_congested = self.congested
+                while self._queue:
+                    await self._socket.send_str(self._queue.popleft().decode())
+                if was_congested:
+                    stream.resumed()
+            await self._socket.close(code=WSCloseCode.OK)
+        except (ConnectionError, ClientError):
+            self._connection.end_stream()
+
+
+async def _read_body(request: web.BaseRequest) -> bytes:
+    """Raises ApiError 413 above the limit, 400 for a body that breaks off."""
+    length = request.content_length
+    if length is not None and length > MAX_BODY:
+        raise _too_large()
+    content = request.content
+    if content.at_eof():
+        return b""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        while not content.at_eof():
+            piece = await content.readany()
+            size += len(piece)
+            if size > MAX_BODY:
+                raise _too_large()
+            pieces.append(piece)
+    except (ClientError, ConnectionError, HttpProcessingError, web.RequestPayloadError) as error:
+        raise bad_request("unexpected EOF") from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _too_large() -> ApiError:
+    return request_entity_too_large(f"limit is {MAX_BODY}")
+
+
+def _headers(answer: HttpResponse | HttpStream) -> "CIMultiDict[str]":
+    headers = CIMultiDict(answer.headers)
+    headers["Content-Type"] = answer.content_type
+    headers.setdefault(*_NO_CACHE)
+    return headers
+
+
+def _response(answer: HttpResponse) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
+
+
+async def _send_pieces(
+    request: web.BaseRequest, answer: HttpResponse, pieces: Iterator[bytes]
+) -> web.StreamResponse:
+    """Send a long body as it is made; others run between the pieces."""
+    response = web.StreamResponse(status=answer.status, headers=_headers(answer))
+    if takes_gzip(request.headers.get("Accept-Encoding", "")):
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Vary"] = "Accept-Encoding"
+        pieces = gzip(pieces)
+    if request.version >= HttpVersion11:
+        response.enable_chunked_encoding()
+    else:
+        response.force_close()
+    await response.prepare(request)
+    if request.method != "HEAD":
+        for piece in pieces:
+            await response.write(piece)
+            await asyncio.sleep(0)
+    return response
+
+
+async def _stream_chunks(
+    request: web.BaseRequest, answer: HttpStream, connection: _Connection
+) -> web.StreamResponse:
+    """Keep the response open until the stream ends, from whichever side."""
+    if request.version < HttpVersion11:
+        answer.stream.lost()
+        return _response(text(505, "streams need HTTP/1.1\n"))
+    response = web.StreamResponse(headers=_headers(answer))
+    response.enable_chunked_encoding()
+    done = asyncio.get_running_loop().create_future()
+
+    def finish() -> None:
+        connection.detach()
+        if not done.done():
+            done.set_result(None)
+
+    connection.attach(answer.stream, finish)
+    try:
+        await response.prepare(request)
+        answer.stream.opened(_ChunkWriter(connection), finish)
+        await done
+    finally:
+        connection.end_stream()
+    return response
