@@ -33,6 +33,7 @@ class Target:
         "storage_kind",
         "strategy",
         "subresource",
+        "verbs",
     )
 
     def __init__(self, registry: Registry, resource: Resource, subresource: str, convert: Convert) -> None:
@@ -48,12 +49,14 @@ class Target:
         self.kind: type = resource.type
         self.storage_kind: type = found.resource.type
         self.accepts: tuple[type, ...] = (self.kind,)
+        self.verbs = frozenset(resource.verbs)
         if subresource:
             row = resource.subresource(subresource)
             rest = found.subresources.get(subresource)
             if row is None or rest is None:
                 raise generic(404, "")
             self.rest = rest
+            self.verbs = frozenset(row.verbs)
             if row.kind != resource.kind:
                 self.kind = self.storage_kind = row.type
                 self.accepts = tuple(getattr(rest, "accepts", (self.kind,)))
@@ -61,10 +64,10 @@ class Target:
         self.selectors = Selectors(resource, found.resource.type, indexed)
         self._convert = None if self.kind is self.storage_kind else convert
 
-    def method(self, name: str) -> Any:
-        """The method of the REST object for a verb. Raises ApiError (405)."""
-        method = getattr(self.rest, name, None)
-        if method is None:
+    def method(self, verb: str, name: str = "") -> Any:
+        """The method of the REST object for a verb, which may have another ``name``. Raises ApiError (405)."""
+        method = getattr(self.rest, name or verb, None)
+        if method is None or verb not in self.verbs:
             raise method_not_allowed()
         return method
 

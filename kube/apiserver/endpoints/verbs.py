@@ -127,7 +127,7 @@ class Verbs:
         """
         await self.authorize(request, user)
         target = self.target(request.resource, request.subresource)
-        connect = target.method("connect")
+        connect = target.method(request.verb, "connect")
         ctx = self._context(request, user, [])
         row = request.resource.subresource(request.subresource)
         if row is not None and row.is_connection:
@@ -230,7 +230,7 @@ class Verbs:
         return result if target.is_storage_version else _served(target, result)
 
     async def _patch(self, target: Target, request: Request, ctx: Context) -> Result:
-        update = target.method("update")
+        update = target.method("patch", "update")
         name = _name(request)
         if not isinstance(request.body, Patch):
             raise bad_request("a patch is expected")
@@ -264,8 +264,8 @@ class Verbs:
         return result if target.is_storage_version else _served(target, result)
 
     async def _delete_collection(self, target: Target, request: Request, ctx: Context) -> Result:
-        delete = target.method("delete_collection")
-        if (target.namespaced and not ctx.namespace) or "deletecollection" not in target.resource.verbs:
+        delete = target.method("deletecollection", "delete_collection")
+        if target.namespaced and not ctx.namespace:
             raise method_not_allowed()
         options = _delete_options(request.options)
         validate = self._deletion_validator(request, ctx, options)

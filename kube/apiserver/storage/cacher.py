@@ -39,7 +39,7 @@ from kube.base.backoff import Backoff, BackoffState
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
-from kube.store.errors import CompactedError, StoreError
+from kube.store.errors import CompactedError, CorruptError, StoreError
 from kube.store.kv import Event, EventType, WatchBatch, WatchStream
 
 log = get_logger(__name__)
@@ -75,6 +75,7 @@ class Cacher:
         self._clock = clock
         self._tasks = tasks
         self._wait_seconds = wait_seconds
+        self._prefix = storage.prefix.decode()
         self._cache = WatchCache(storage.prefix, fields)
         self._watchers = Watchers(self._cache, self._bookmark)
         self._stream: WatchStream | None = None
@@ -129,8 +130,7 @@ class Cacher:
 
     def _start_task(self) -> asyncio.Task[None]:
         if self._starting is None or self._starting.done():
-            name = self._storage.prefix.decode()
-            self._starting = self._tasks.start(self._run_start(), name=f"watch cache {name}")
+            self._starting = self._tasks.start(self._run_start(), name=f"watch cache {self._prefix}")
         return self._starting
 
     async def _run_start(self) -> None:
@@ -143,19 +143,19 @@ class Cacher:
                 stream = await self._storage.follow(self._cache.revision + 1, self._receive)
             except StoreError as error:
                 self._error = error
+            except Exception as error:
+                log.exception("watch cache cannot read what is stored", prefix=self._prefix)
+                self._error = CorruptError(str(error))
             else:
                 if self._error is None:
                     self._stream = stream
                     self._retry.reset()
                     return
+                stream.cancel()
             if isinstance(self._error, CompactedError):
                 self._stale = True
                 continue
-            log.warning(
-                "watch cache waits for the store",
-                prefix=self._storage.prefix.decode(),
-                error=str(self._error),
-            )
+            log.warning("watch cache waits for the store", prefix=self._prefix, error=str(self._error))
             await self._clock.sleep(self._retry.next())
 
     async def _load(self) -> None:
@@ -175,24 +175,35 @@ class Cacher:
 
     def _receive(self, batch: WatchBatch) -> None:
         """The store's push, in the turn in which a revision is applied."""
-        cache = self._cache
-        if batch.events:
-            now = self._clock.monotonic()
-            changes: list[CacheEvent] = []
-            for event in batch.events:
-                kv = event.kv
-                if event.type is EventType.PUT:
-                    changes.append(cache.put(self._noted(event), now))
-                elif (change := cache.delete(kv.key, kv.mod_revision, now)) is not None:
-                    changes.append(change)
-            cache.revision = batch.revision
-            self._watchers.dispatch(changes)
-        elif batch.revision > cache.revision:
-            cache.revision = batch.revision
+        try:
+            if batch.events:
+                self._take(batch)
+            elif batch.revision > self._cache.revision:
+                self._cache.revision = batch.revision
+        except Exception as error:
+            log.exception("watch cache cannot read what is stored", prefix=self._prefix)
+            if self._stream is not None:
+                self._stream.cancel()
+            self._stale = True
+            self._break(CorruptError(str(error)))
+            return
         if self._waiting:
             self._wake()
         if batch.error is not None:
             self._break(batch.error)
+
+    def _take(self, batch: WatchBatch) -> None:
+        cache = self._cache
+        now = self._clock.monotonic()
+        changes: list[CacheEvent] = []
+        for event in batch.events:
+            kv = event.kv
+            if event.type is EventType.PUT:
+                changes.append(cache.put(self._noted(event), now))
+            elif (change := cache.delete(kv.key, kv.mod_revision, now)) is not None:
+                changes.append(change)
+        cache.revision = batch.revision
+        self._watchers.dispatch(changes)
 
     def _noted(self, event: Event) -> Entry:
         note = event.note

@@ -7,11 +7,13 @@ from kube.apimachinery.serializer import decode, encode
 
 
 class Codec(Protocol):
-    """Both ways without resourceVersion. ``decode`` yields what ``encode`` was given."""
+    """Both ways without resourceVersion."""
 
     def encode(self, obj: Any) -> bytes: ...
 
-    def decode(self, value: bytes) -> Any: ...
+    def decode(self, value: bytes) -> tuple[Any, bool]:
+        """The object, and whether the bytes are still its form: False when reading has completed it."""
+        ...
 
 
 class StructCodec:
@@ -23,5 +25,7 @@ class StructCodec:
     def encode(self, obj: Any) -> bytes:
         return encode(obj)
 
-    def decode(self, value: bytes) -> Any:
-        return default(decode(self._cls, value))
+    def decode(self, value: bytes) -> tuple[Any, bool]:
+        read: Any = decode(self._cls, value)
+        obj = default(read)
+        return obj, obj is read

@@ -7,7 +7,7 @@ Form and errors are those of k8s.io/apiserver/pkg/storage/continue.go: unpadded 
 
 import binascii
 import posixpath
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from typing import Final
 
 import msgspec
@@ -63,7 +63,7 @@ def decode(token: str, prefix: bytes) -> tuple[bytes, int]:
         raw = token.encode("ascii")
         if b"=" in raw:
             raise ValueError("padding")
-        data = urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
+        data = b64decode(raw + b"=" * (-len(raw) % 4), b"-_", validate=True)
         found = _decoder.decode(data)
     except (UnicodeEncodeError, binascii.Error, ValueError, msgspec.DecodeError) as error:
         raise bad_request(f"{_NOT_VALID}: {error}") from None
@@ -74,7 +74,7 @@ def decode(token: str, prefix: bytes) -> tuple[bytes, int]:
     if not found.start:
         raise bad_request(f"{_NOT_VALID}: encoded start key empty (version meta.k8s.io/v1)")
     key = found.start if found.start.startswith("/") else f"/{found.start}"
-    if posixpath.normpath(key) != key:  # a client must not leave the prefix
+    if key.startswith("//") or posixpath.normpath(key) != key:  # a client must not leave the prefix
         raise bad_request(f"{_NOT_VALID}: {found.start}")
     return prefix + key[1:].encode(), found.rv
 

@@ -56,8 +56,9 @@ class Etcd3Storage:
         found = self.lookup(kv.key, kv.mod_revision)
         if found is not None:
             return found
-        obj = with_resource_version(self._codec.decode(kv.value), kv.mod_revision)
-        return Entry(kv.key, kv.mod_revision, obj, kv.value)
+        obj, exact = self._codec.decode(kv.value)
+        obj = with_resource_version(obj, kv.mod_revision)
+        return Entry(kv.key, kv.mod_revision, obj, kv.value if exact else None)
 
     async def read(self, key: bytes) -> Entry | None:
         """What is stored now."""

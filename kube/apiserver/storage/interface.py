@@ -38,7 +38,7 @@ class Entry:
     """One version of one object.
 
     ``object`` carries ``revision`` as its metadata.resourceVersion. ``value`` are the stored bytes, which do not; None
-    for what is not stored (the result of a dry run, a deleted object's last state, another version's form).
+    for what is not stored as it is (the result of a dry run, another version's form, what reading has completed).
     ``cause`` is what led to the write, where it was a write of this process.
     Nobody changes an entry, but for :meth:`seal`.
     """
