@@ -180,7 +180,7 @@ class SchemaBuilder:
         body = self._typed(field, field.type, field.type.wrappers)
         body |= _annotations(field)
         if self._v3:
-            body |= _default(field)
+            body |= _default(field, body)
         return self._siblings(_described(body, texts.of(field.json)))
 
     def _typed(self, field: Field, kind: GoType, wrappers: tuple[str, ...]) -> Schema:
@@ -199,10 +199,7 @@ class SchemaBuilder:
 
     def _element(self, inner: Schema, kind: GoType, rest: tuple[str, ...], *, is_list: bool) -> Schema:
         if self._v3 and not rest:
-            if kind.is_struct:
-                inner["default"] = {}
-            elif kind.name in _ZEROS:
-                inner["default"] = _ZEROS[kind.name]
+            inner |= _zero_default(kind, inner)
         return self._siblings(inner) if is_list or kind.is_struct else inner
 
     def _named(self, field: Field, kind: GoType) -> Schema:
@@ -256,14 +253,18 @@ def _annotations(field: Field) -> Schema:
     return found
 
 
-def _default(field: Field) -> Schema:
+def _zero_default(kind: GoType, body: Schema) -> Schema:
+    """The zero value as default, where the schema allows it: no enum that lacks it, no required field."""
+    if kind.is_struct:
+        fields = schema.fields_of(kind.package, kind.name)
+        return {} if _required(f"{kind.package}.{kind.name}", fields) else {"default": {}}
+    return {"default": _ZEROS[kind.name]} if kind.name in _ZEROS and "enum" not in body else {}
+
+
+def _default(field: Field, body: Schema) -> Schema:
     """The declared default, or the zero value that Go always encodes."""
     if field.default and not field.default.startswith("ref("):
         return {"default": msgspec.json.decode(field.default)}
-    if field.type.wrappers:
+    if field.type.wrappers or not (field.type.is_struct or field.presence in _ZERO_DEFAULTS):
         return {}
-    if field.type.is_struct:
-        return {"default": {}}
-    if field.presence in _ZERO_DEFAULTS and field.type.name in _ZEROS:
-        return {"default": _ZEROS[field.type.name]}
-    return {}
+    return _zero_default(field.type, body)

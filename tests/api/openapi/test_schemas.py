@@ -137,18 +137,17 @@ def test_references_lead_somewhere() -> None:
 def test_v3_references_with_siblings_are_wrapped() -> None:
     definitions = built(v3=True, described=False)
     pod = definitions["io.k8s.api.core.v1.Pod"]["properties"]
-    spec = {"allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.PodSpec"}], "default": {}}
-    assert pod["spec"] == spec
+    status = {"allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.PodStatus"}], "default": {}}
+    assert pod["status"] == status
+    assert pod["spec"] == {"$ref": "#/components/schemas/io.k8s.api.core.v1.PodSpec"}, "{} would be invalid"
     container = definitions["io.k8s.api.core.v1.Container"]["properties"]
     assert container["lifecycle"] == {"$ref": "#/components/schemas/io.k8s.api.core.v1.Lifecycle"}
     assert container["name"] == {"type": "string", "default": ""}
+    assert container["command"]["items"] == {"type": "string", "default": ""}
     assert container["imagePullPolicy"] == {"type": "string", "enum": ["Always", "IfNotPresent", "Never"]}
     assert container["ports"] == {
         "type": "array",
-        "items": {
-            "allOf": [{"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"}],
-            "default": {},
-        },
+        "items": {"$ref": "#/components/schemas/io.k8s.api.core.v1.ContainerPort"},
         "x-kubernetes-list-type": "map",
         "x-kubernetes-list-map-keys": ["containerPort", "protocol"],
         "x-kubernetes-patch-strategy": "merge",
