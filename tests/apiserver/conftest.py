@@ -141,3 +141,8 @@ async def server(
 @pytest.fixture
 def sink() -> Sink:
     return Sink()
+
+
+@pytest.fixture
+def make_sink() -> type[Sink]:
+    return Sink

@@ -216,7 +216,7 @@ class Cacher:
         self._error = error
         self._stream = None
         self._stale = self._stale or isinstance(error, CompactedError)
-        if not self._closed:
+        if not (self._closed or self._tasks.closed):
             self._start_task()
 
     def _lookup(self, key: bytes, revision: int) -> Entry | None:

@@ -37,7 +37,10 @@ def token(text: str) -> str:
         (token('{"v":"v0","rv":1,"start":"a"}'), "server does not recognize this encoded version v0"),
         (token('{"v":"meta.k8s.io/v1","start":"a"}'), "incorrect encoded start resourceVersion"),
         (token('{"v":"meta.k8s.io/v1","rv":1}'), "encoded start key empty"),
-        (token('{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets"}'), "continue key is not valid: ../secrets"),
+        (
+            token('{"v":"meta.k8s.io/v1","rv":1,"start":"../secrets"}'),
+            "continue key is not valid: ../secrets",
+        ),
         (token('{"v":"meta.k8s.io/v1","rv":1,"start":"a/../../b"}'), "continue key is not valid"),
         (token('{"v":"meta.k8s.io/v1","rv":1,"start":"//b"}'), "continue key is not valid"),
     ],

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from kube.api.types.core_v1 import ConfigMap, Pod, PodSpec, Container
+from kube.api.types.core_v1 import ConfigMap, Container, Pod, PodSpec
 from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apimachinery.serializer import decode, encode
 from kube.apiserver.storage.interface import Entry, StoredEvent, with_resource_version
