@@ -67,10 +67,10 @@ def test_discovery_lists_are_sorted(resource: Resource) -> None:
         assert list(subresource.verbs) == sorted(subresource.verbs)
 
 
-@pytest.mark.parametrize("resource", BUILTIN, ids=lambda r: f"{r.api_version}.{r.plural}")
+@pytest.mark.parametrize(
+    "resource", [row for row in BUILTIN if row.stored], ids=lambda r: f"{r.api_version}.{r.plural}"
+)
 def test_field_values_of_an_empty_object_are_readable(resource: Resource) -> None:
-    if not resource.stored:
-        pytest.skip("never selected from a store")
     stored = builtin_table({"api/all": True}).storage_of(resource)
     assert stored is not None
     values = resource.field_set(stored.type())

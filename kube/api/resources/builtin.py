@@ -205,6 +205,8 @@ _CRON_JOB_LABELS = _labels(
     error='field label "{label}" not supported for "CronJob"',
 )
 _SIGNER_LABELS = _labels("spec.signerName")
+_POD_CERTIFICATE_LABELS = _labels("spec.signerName", "spec.podName", "spec.nodeName")
+_REPLICA_SET_LABELS = _labels("status.replicas", error="")
 _SLICE_LABELS = _labels(
     "spec.nodeName",
     "spec.driver",
@@ -281,9 +283,12 @@ def _apps() -> tuple[Resource, ...]:
         row("ControllerRevision", "controllerrevisions"),
         row("DaemonSet", "daemonsets", "ds", STATUS, categories=_ALL, generation=True),
         row("Deployment", "deployments", "deploy", SCALE, STATUS, categories=_ALL, generation=True),
-        row("ReplicaSet", "replicasets", "rs", SCALE, STATUS, categories=_ALL, generation=True),
+        row(
+            "ReplicaSet", "replicasets", "rs", SCALE, STATUS,
+            categories=_ALL, labels=_REPLICA_SET_LABELS, generation=True,
+        ),
         row("StatefulSet", "statefulsets", "sts", SCALE, STATUS, categories=_ALL, generation=True),
-    )
+    )  # fmt: skip
 
 
 def _batch() -> tuple[Resource, ...]:
@@ -361,7 +366,7 @@ def _certificates() -> tuple[Resource, ...]:
             namespaced=False, labels=_SIGNER_LABELS,
         ),
         row("ClusterTrustBundle", "clustertrustbundles", namespaced=False, labels=_SIGNER_LABELS),
-        row("PodCertificateRequest", "podcertificaterequests", "", STATUS, labels=_SIGNER_LABELS),
+        row("PodCertificateRequest", "podcertificaterequests", "", STATUS, labels=_POD_CERTIFICATE_LABELS),
     )  # fmt: skip
 
 
