@@ -38,9 +38,10 @@ class LocalTransport:
         return watch
 
     async def aclose(self) -> None:
-        """End every watch that was started here."""
+        """End every watch that was started here; their sinks are told so."""
         for watch in tuple(self._watches):
             watch.cancel()
+            watch.closed(None)
 
 
 class _LocalWatch:
@@ -60,7 +61,11 @@ class _LocalWatch:
             self._watches[self] = None
 
     def deliver(self, events: Sequence[StoredEvent]) -> bool:
-        return self._sink.deliver([event.watch_event for event in events])
+        taken = self._sink.deliver([event.watch_event for event in events])
+        if not taken:
+            self._over = True
+            self._watches.pop(self, None)
+        return taken
 
     def closed(self, error: ApiError | None) -> None:
         self._over = True

@@ -1,10 +1,12 @@
 """The client of a program: every verb, watches and waits, over any transport."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 
+from kube.api.resources import ResourceTable
 from kube.apimachinery.errors import ApiError, is_resource_version_too_old
 from kube.client.interface import Request
 from kube.client.keys import HasMetadata
@@ -20,6 +22,23 @@ class Client(TypedClient):
 
     ``watch`` without a namespace covers all of them, as ``list`` does.
     """
+
+    @classmethod
+    def from_kubeconfig(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        context: str | None = None,
+        resources: ResourceTable | None = None,
+    ) -> Self:
+        """A client over HTTP, by a kubeconfig file or what ``$KUBECONFIG`` and the home directory have.
+
+        Raises KubeconfigError.
+        """
+        from kube.client import http, kubeconfig  # noqa: PLC0415  # in-process clients need neither ssl nor YAML
+
+        connection = kubeconfig.load(path).connection(context)
+        return cls(http.HTTPTransport(connection), resources=resources, namespace=connection.namespace)
 
     async def aclose(self) -> None:
         """Close the transport: every watch ends."""

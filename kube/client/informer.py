@@ -5,6 +5,7 @@ The cluster's own components use the informer actor (``kube.actors.informer``); 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, overload
 
@@ -101,7 +102,7 @@ class Informer(Generic[T]):
         self._transport = client.transport
         self._resource = client.resource(kind)
         self._namespace = namespace
-        self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
+        self._options = Options(label_selector=label_selector, field_selector=field_selector)
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._indexer: Indexer[T] = Indexer(indexes)
         self._reflector = Reflector(self._indexer, chance if chance is not None else Chance.system())
@@ -186,7 +187,7 @@ class Informer(Generic[T]):
                 instruction = await self._watch(instruction)
 
     async def _list(self, instruction: ListObjects) -> Instruction:
-        options = Options(resource_version=instruction.resource_version or None, **self._selectors)  # type: ignore[arg-type]  # all are strings
+        options = replace(self._options, resource_version=instruction.resource_version or None)
         request = Request(verb="list", resource=self._resource, namespace=self._namespace, options=options)
         reflector = self._reflector
         try:
@@ -201,11 +202,11 @@ class Informer(Generic[T]):
         return reflector.watch(self._clock.monotonic())
 
     async def _watch(self, instruction: WatchObjects) -> Instruction:
-        options = Options(
+        options = replace(
+            self._options,
             resource_version=instruction.resource_version,
             timeout_seconds=instruction.timeout_seconds,
             allow_watch_bookmarks=True,
-            **self._selectors,  # type: ignore[arg-type]  # all are strings
         )
         request = Request(verb="watch", resource=self._resource, namespace=self._namespace, options=options)
         reflector = self._reflector

@@ -88,7 +88,7 @@ class WatchSink(Protocol):
     """Where a watch delivers. Both methods are called on the event loop and must not block."""
 
     def deliver(self, events: Sequence[AnyWatchEvent]) -> bool:
-        """Take a batch in order. ``False`` closes the stream: the receiver fell behind and must resume."""
+        """Take a batch in order. ``False`` closes the stream, without a ``closed``: the receiver fell behind and resumes."""
 
     def closed(self, error: ApiError | None) -> None:
         """The last call: the stream has ended, by time-out (``None``) or by an error such as 410 Gone."""
@@ -112,4 +112,4 @@ class Transport(Protocol):
         """Start a watch; returns when the server has accepted it. Raises ApiError if it has not."""
 
     async def aclose(self) -> None:
-        """End every watch and release connections."""
+        """End every watch, whose sink hears ``closed(None)``, and release connections."""

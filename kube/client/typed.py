@@ -159,6 +159,24 @@ class TypedClient:
         )
         return cast("T", await self.transport.call(request))
 
+    async def create_from_manifest(
+        self, text: str | bytes, *, namespace: str | None = None, dry_run: bool = False
+    ) -> tuple[Any, ...]:
+        """Create the objects of a YAML or JSON text, one after the other; those that name no namespace in this one.
+
+        Raises ApiError (400) before anything is created if the text is unsound, and the server's error at the first
+        object that it refuses.
+        """
+        from kube.client import manifest  # noqa: PLC0415  # the YAML parser takes 20 ms to import
+
+        objects = manifest.parse(text, self.resources)
+        return tuple(
+            [
+                await self.create(obj, namespace=obj.metadata.namespace or namespace, dry_run=dry_run)
+                for obj in objects
+            ]
+        )
+
     async def create_subresource(
         self,
         kind: type[HasMetadata] | Untyped,

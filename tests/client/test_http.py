@@ -18,7 +18,7 @@ from kube.apimachinery.meta.v1 import ObjectMeta, Status
 from kube.apiserver.pki import CertificateAuthority
 from kube.base.chance import Chance
 from kube.base.clock import FakeClock
-from kube.client import http_codec
+from kube.client import http_codec, kubeconfig
 from kube.client.client import Client
 from kube.client.errors import ConnectionFailedError
 from kube.client.http import HTTPTransport
@@ -455,3 +455,12 @@ def test_an_event_without_end_ends_the_stream(monkeypatch):
     reader = http_codec.EventReader(Pod)
     assert reader.feed(b"x" * 101) == []
     assert "too large" in str(reader.error)
+
+
+async def test_a_client_by_kubeconfig(world, tmp_path):
+    config = kubeconfig.for_cluster("c", world.server.url, ca=b"", token="secret", namespace="apps")
+    kubeconfig.write(tmp_path / "config", config)
+    async with Client.from_kubeconfig(tmp_path / "config") as client:
+        made = await client.create(Pod(metadata=ObjectMeta(name="a")))
+    assert made.metadata.namespace == "apps"
+    assert world.server.seen[0].headers["Authorization"] == "Bearer secret"
