@@ -84,16 +84,14 @@ def get_logger(name: str) -> Logger:
     return Logger(logging.getLogger(full_name), {})
 
 
-def configure(
-    stream: IO[str] | None = None, *, level: int | str = logging.INFO, json_lines: bool = False
-) -> None:
+def configure(stream: IO[str] | None = None, level: int | str = logging.INFO, *, json: bool = False) -> None:
     """Write the lines of `kube.*` to `stream` (standard error by default), in place of what was configured before.
 
     For the process's owner (`kube up`), never for an embedded cluster. Undone by `unconfigure`.
     """
     unconfigure()
     handler = _OwnHandler(stream if stream is not None else sys.stderr)
-    handler.setFormatter(_JSONFormatter() if json_lines else _TextFormatter())
+    handler.setFormatter(_JSONFormatter() if json else _TextFormatter())
     root = logging.getLogger(ROOT)
     root.addHandler(handler)
     root.setLevel(level)

@@ -81,7 +81,7 @@ def test_configured_for_people(stream):
 
 
 def test_configured_for_machines(stream):
-    configure(stream, level="DEBUG", json_lines=True)
+    configure(stream, level="DEBUG", json=True)
     log = get_logger("kube.store")
     log.debug("elected", term=3)
     try:

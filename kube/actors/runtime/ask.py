@@ -24,7 +24,7 @@ class Asked(Protocol):
 class Ask:
     """One ask under way. `asker` is the actor that waits (None outside of actors), `parent` the ask that made it ask."""
 
-    __slots__ = ("asker", "deferred", "future", "parent", "target")
+    __slots__ = ("asker", "deadline", "deferred", "future", "parent", "target")
 
     def __init__(
         self, target: Asked, future: "asyncio.Future[Any]", asker: Asked | None, parent: "Ask | None"
@@ -34,6 +34,7 @@ class Ask:
         self.asker = asker
         self.parent = parent
         self.deferred = False
+        self.deadline: asyncio.TimerHandle | None = None
 
     def answer(self, value: Any) -> None:
         """Answer, unless the asker has given up."""

@@ -1,93 +1,47 @@
-"""One actor's life: start, turns, failure, stop.
-
-An idle actor has no task. The first message that arrives schedules a turn as a callback of the loop; a turn handles what
-has arrived, and only a handler that waits gets a task, which goes on with the mailbox until it is empty.
-"""
+"""One actor's life: start, failure, stop. What it does in between is in `turns`."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from kube.actors.runtime.actor import Actor
-from kube.actors.runtime.ask import HANDLING, Ask, Frame, Reply
+from kube.actors.runtime.ask import HANDLING, Frame
 from kube.actors.runtime.context import Context
 from kube.actors.runtime.errors import ActorFailedError, ActorStoppedError
-from kube.actors.runtime.mailbox import BREAK, ClosingMailbox, MailboxSpec, make_mailbox
+from kube.actors.runtime.mailbox import MailboxSpec, make_mailbox
 from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.supervision import Restart
 from kube.actors.runtime.supervisor import Supervisor
-from kube.base.cause import CURRENT, Cause
+from kube.actors.runtime.turns import State, Turns, close
 from kube.base.logging import Logger, get_logger
 from kube.base.tasks import TaskOwner
 
 if TYPE_CHECKING:
     from kube.actors.runtime.system import ActorSystem
 
-BATCH: Final = 256
-"""Messages per turn."""
-
-TURN: Final = 0.005
-"""Seconds per turn."""
-
 GRACE: Final = 0.25
 """Seconds that a cancelled task has to end before it is given up."""
 
 
-class State(Enum):
-    STARTING = "starting"
-    RUNNING = "running"
-    RESTARTING = "restarting"
-    """Failed, or taken down with a sibling; the mailbox fills meanwhile."""
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
-class Waiting(NamedTuple):
-    """A handler that waits."""
-
-    awaitable: Awaitable[Any]
-    ask: Ask | None
-    message: Any
-    begin: float
-
-
-class Cell:
+class Cell(Turns):
     """The runtime's side of an actor; it outlives the actor objects that restarts replace."""
 
     __slots__ = (
-        "_base",
         "_children",
-        "_context",
         "_factory",
         "_gone",
-        "_handler",
         "_leaving",
-        "_loop",
-        "_open",
-        "_receive",
-        "_receive_batch",
         "_runtime_tasks",
         "_starting",
-        "_stopwatch",
-        "actor",
-        "context",
         "failure",
-        "handled",
-        "high_water",
         "incarnation",
         "kind",
-        "mailbox",
         "parent",
-        "path",
         "ref",
         "restart",
         "restart_times",
         "restarts",
-        "slowest",
-        "slowest_message",
-        "state",
         "supervised",
         "system",
     )
@@ -102,25 +56,18 @@ class Cell:
         restart: Restart,
         spec: MailboxSpec | None,
     ) -> None:
+        super().__init__(system.stopwatch)
         self.system = system
         self.parent = parent
         self.path = path
         self.restart = restart
         self.restarts = 0
         self.restart_times: tuple[float, ...] = ()
-        self.handled = 0
-        self.high_water = 0
-        self.slowest = 0.0
-        self.slowest_message = ""
         self.supervised = True
         self._factory = factory
-        self._loop = asyncio.get_running_loop()
-        self._stopwatch = system.stopwatch
         self._runtime_tasks: TaskOwner | None = None
         self._children: Supervisor | None = None
         self.failure: BaseException | None = None
-        self._open: dict[Ask, None] = {}
-        self._handler: asyncio.Task[None] | None = None
         self._starting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
         self.actor = factory()
@@ -146,7 +93,7 @@ class Cell:
         return [] if self._children is None else list(self._children.cells.values())
 
     @property
-    def _own(self) -> TaskOwner:
+    def own(self) -> TaskOwner:
         """Tasks of the runtime's: handlers and hooks that wait."""
         if self._runtime_tasks is None:
             self._runtime_tasks = TaskOwner(self.path, on_error=self._escaped)
@@ -167,11 +114,11 @@ class Cell:
         self.failure = None
         self._gone = False
         self.incarnation = self.system.next_incarnation()
-        self.context: Context[Any] = Context(self)
+        self.context = Context(self)
         actor.context = self.context
         self._children = None
-        self._receive: Callable[[Any], Any] = actor.receive
-        self._receive_batch: Callable[[list[Any]], Any] | None = actor.receive_batch
+        self._receive = actor.receive
+        self._receive_batch = actor.receive_batch
         self._context = copy_context()
         self._context.run(HANDLING.set, self._base)
 
@@ -184,8 +131,8 @@ class Cell:
             if self.state is State.STARTING:
                 self._enter()
             return None
-        self._starting = self._context.run(self._own.start, _await(hook), name="on_start")
-        self._starting.add_done_callback(lambda _: _close(hook))
+        self._starting = self._context.run(self.own.start, _await(hook), name="on_start")
+        self._starting.add_done_callback(lambda _: close(hook))
         return self._starting
 
     def started(self, task: "asyncio.Task[None]") -> None:
@@ -220,178 +167,7 @@ class Cell:
         self.state = State.RUNNING
         self._rest()
 
-    # Turns
-
-    def _wake(self) -> None:
-        """The mailbox's: a message came while nobody drained."""
-        if self.state is State.RUNNING:
-            self._loop.call_soon(self._on_turn, context=self._context)
-
-    def _on_turn(self) -> None:
-        if self._handler is not None:
-            return
-        waiting = self._turn()
-        if waiting is not None:
-            self._handler = self._own.start(self._follow(waiting), name="handler")
-            self._handler.add_done_callback(lambda task: self._handler_ended(task, waiting))
-            HANDLING.set(self._base)
-        elif self.state is State.RUNNING:
-            self._rest()
-
-    def _rest(self) -> None:
-        """Sleep until the next message; with some left, let the loop do other things first."""
-        if self.mailbox.queue:
-            self.mailbox.awake = True
-            self._loop.call_soon(self._on_turn, context=self._context)
-        else:
-            self.mailbox.awake = False
-
-    def _turn(self) -> Waiting | None:
-        """Handle what has arrived, at most BATCH messages and TURN seconds, up to the first handler that waits."""
-        running = State.RUNNING
-        if self.state is not running:
-            return None
-        mailbox = self.mailbox
-        queue, pop, receive, batch = mailbox.queue, mailbox.pop, self._receive, self._receive_batch
-        stopwatch = self._stopwatch
-        self.high_water = max(self.high_water, len(queue))
-        current = CURRENT.get()
-        last = stopwatch()
-        end = last + TURN
-        left = BATCH
-        try:
-            while left > 0 and queue:
-                message, cause, ask = pop()
-                left -= 1
-                if cause is not current:
-                    CURRENT.set(cause)
-                    current = cause
-                try:
-                    if ask is not None:
-                        result = self._receive_ask(message, ask)
-                    elif batch is None:
-                        result = receive(message)
-                    else:
-                        messages = self._gather(message, cause, left)
-                        left -= len(messages) - 1
-                        result = batch(messages)
-                except Exception as error:  # noqa: BLE001  # a refusal, or it fails the actor
-                    self._raised(error, ask, message)
-                    result = None
-                if result is not None and hasattr(result, "__await__"):
-                    return Waiting(result, ask, message, last)
-                now = stopwatch()
-                if now - last > self.slowest:
-                    self.slowest, self.slowest_message = now - last, type(message).__name__
-                last = now
-                if now >= end or self.state is not running:
-                    break
-        finally:
-            self.handled += BATCH - left
-            if mailbox.waiting_senders:
-                mailbox.admit()
-        return None
-
-    def _receive_ask(self, message: Any, ask: Ask) -> Any:
-        """Handle an ask, or what stands in its place. Gives only what is to be awaited."""
-        if ask is BREAK:
-            mailbox = self.mailbox
-            return self.actor.on_overflow(mailbox.reopen()) if isinstance(mailbox, ClosingMailbox) else None
-        if ask.future.done():
-            return None  # given up before its turn
-        HANDLING.set(Frame(self.mailbox, ask))
-        result = self._receive(message)
-        if result is not None and hasattr(result, "__await__"):
-            self._open[ask] = None
-            return result
-        self._settle(ask, result)
-        return None
-
-    async def _follow(self, waiting: Waiting) -> None:
-        """Await a handler, then go on with the mailbox until it is empty."""
-        stopwatch = self._stopwatch
-        end, mark = stopwatch() + TURN, self.handled
-        while True:
-            await self._finish(waiting)
-            while True:
-                if stopwatch() >= end or self.handled - mark >= BATCH:
-                    await asyncio.sleep(0)
-                    end, mark = stopwatch() + TURN, self.handled
-                following = self._turn()
-                if following is not None:
-                    break
-                if self.state is not State.RUNNING or not self.mailbox.queue:
-                    self._handler = None
-                    if self.state is State.RUNNING:
-                        self._rest()
-                    return
-            waiting = following
-
-    async def _finish(self, waiting: Waiting) -> None:
-        awaitable, ask, message, begin = waiting
-        try:
-            result = await awaitable
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            self._raised(error, ask, message)
-        except Exception as error:  # noqa: BLE001  # a refusal, or it fails the actor
-            self._raised(error, ask, message)
-        else:
-            if ask is not None and ask is not BREAK:
-                self._settle(ask, result)
-        elapsed = self._stopwatch() - begin
-        if elapsed > self.slowest:
-            self.slowest, self.slowest_message = elapsed, type(message).__name__
-
-    def _handler_ended(self, task: "asyncio.Task[None]", first: Waiting) -> None:
-        _close(first.awaitable)
-        if task is self._handler and task.cancelled() and self.state is State.RUNNING:
-            get_logger(__name__).warning("handler was cancelled from outside", actor=self.path)
-            self.stop_soon()
-
-    def _gather(self, first: Any, cause: Cause | None, left: int) -> list[Any]:
-        """The batch that begins with `first`: what was told, up to the next ask or break of the stream."""
-        mailbox = self.mailbox
-        queue, peek, pop = mailbox.queue, mailbox.peek, mailbox.pop
-        messages, causes = [first], [cause]
-        while queue and left > 0:
-            message, cause, ask = peek()
-            if ask is not None:
-                break
-            pop()
-            messages.append(message)
-            causes.append(cause)
-            left -= 1
-        self.context.causes = causes
-        return messages
-
-    # Answers and failures
-
-    def _settle(self, ask: Ask, result: Any) -> None:
-        HANDLING.set(self._base)
-        if not ask.deferred:
-            self._open.pop(ask, None)
-            ask.answer(result)
-
-    def defer(self, ask: Ask | None) -> Reply[Any]:
-        if ask is not None and not ask.deferred:
-            ask.deferred = True
-            self._open[ask] = None
-            ask.future.add_done_callback(lambda _: self._open.pop(ask, None))
-        return Reply(ask)
-
-    def _raised(self, error: BaseException, ask: Ask | None, message: Any) -> None:
-        """A handler has raised."""
-        HANDLING.set(self._base)
-        if ask is not None and ask is not BREAK:
-            self._open.pop(ask, None)
-            if isinstance(error, self.actor.refusals):
-                ask.fail(error)
-                return
-            ask.fail(ActorFailedError(self.path, error))
-        self.fail(error, message=type(message).__name__)
+    # Failing
 
     def task_failed(self, task: "asyncio.Task[Any]", error: BaseException) -> None:
         """One of the actor's own tasks has raised."""
@@ -474,8 +250,8 @@ class Cell:
             return None
         if hook is None:
             return None
-        task = self._context.run(self._own.start, _await_last(hook, log), name="last hook")
-        task.add_done_callback(lambda _: _close(hook))
+        task = self._context.run(self.own.start, _await_last(hook, log), name="last hook")
+        task.add_done_callback(lambda _: close(hook))
         return task
 
     async def stop(self, deadline: float | None = None) -> None:
@@ -542,9 +318,3 @@ async def _ended(task: "asyncio.Task[Any]", seconds: float | None = None) -> Non
         return
     finally:
         task.remove_done_callback(tell)
-
-
-def _close(awaitable: Awaitable[Any]) -> None:
-    """Say that a coroutine whose task ended before its first step will never be awaited."""
-    if asyncio.iscoroutine(awaitable):
-        awaitable.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Final, Generic, TypeVar, overload
 
 from kube.actors.runtime.ask import Ask, Request, begin
 from kube.actors.runtime.errors import ActorStoppedError, AskTimeoutError
@@ -10,6 +10,9 @@ from kube.actors.runtime.mailbox import Mailbox
 
 M_contra = TypeVar("M_contra", contravariant=True)
 R = TypeVar("R")
+
+STALL: Final = 1.0
+"""Seconds by which a deadline is late only if the loop was blocked."""
 
 
 class Ref(Generic[M_contra]):
@@ -56,12 +59,14 @@ class Ref(Generic[M_contra]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         ask = begin(mailbox, answer)
-        deadline = loop.call_later(timeout, _expire, ask, message, timeout)
+        ask.deadline = deadline = loop.call_later(timeout, _expire, ask, message, timeout)
         try:
             mailbox.put_late(message, ask)
             return await answer
         finally:
             deadline.cancel()
+            if ask.deadline is not deadline:
+                ask.deadline.cancel()
 
     async def wait_stopped(self) -> None:
         """Until the actor is gone for good."""
@@ -77,4 +82,12 @@ class Ref(Generic[M_contra]):
 
 
 def _expire(ask: Ask, message: object, seconds: float) -> None:
-    ask.fail(AskTimeoutError(ask.target.path, message, seconds))
+    """The deadline has passed. If it did so long ago, nobody could answer: the loop stood still, and the time is given
+    once more.
+    """
+    loop = ask.future.get_loop()
+    assert ask.deadline is not None
+    if loop.time() - ask.deadline.when() > STALL:
+        ask.deadline = loop.call_later(seconds, _expire, ask, message, seconds)
+    else:
+        ask.fail(AskTimeoutError(ask.target.path, message, seconds))

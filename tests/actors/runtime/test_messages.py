@@ -8,7 +8,6 @@ import pytest
 
 from kube.actors.runtime.actor import Actor
 from kube.actors.runtime.ask import Request
-from kube.actors.runtime.cell import BATCH
 from kube.actors.runtime.errors import (
     ActorFailedError,
     ActorStoppedError,
@@ -18,6 +17,7 @@ from kube.actors.runtime.errors import (
 )
 from kube.actors.runtime.mailbox import MailboxSpec, Overflow
 from kube.actors.runtime.system import ActorSystem
+from kube.actors.runtime.turns import BATCH
 from kube.base.cause import CURRENT, because
 from kube.base.chance import Chance
 from kube.base.clock import FakeClock
@@ -236,6 +236,33 @@ async def test_an_ask_has_a_deadline(system, key):
     with pytest.raises(AskTimeoutError, match=r"/server did not answer Get within 0\.01 s") as raised:
         await ref.ask(Get(key), timeout=0.01)
     assert isinstance(raised.value, TimeoutError)
+
+
+class BlockedLoop(asyncio.SelectorEventLoop):
+    """A loop on which a test can let time pass as if the process had stood still."""
+
+    stall = 0.0
+
+    def time(self):
+        return super().time() + self.stall
+
+
+def test_a_stalled_host_is_no_missing_answer():
+    """Time that nobody could have answered in does not count; the deadline holds again afterwards."""
+
+    async def scenario():
+        async with ActorSystem() as system:
+            ref = await system.start(Server, name="server")
+            asking = asyncio.create_task(ref.ask(Get("later"), timeout=5))
+            hanging = asyncio.create_task(ref.ask(Get("hang"), timeout=0.05))
+            await asyncio.sleep(0)
+            asyncio.get_running_loop().stall += 60
+            assert await asking == "1"
+            with pytest.raises(AskTimeoutError):
+                await hanging
+
+    with asyncio.Runner(loop_factory=BlockedLoop) as runner:
+        runner.run(scenario())
 
 
 async def test_an_ask_given_up_before_its_turn_is_not_handled(system):

@@ -566,14 +566,24 @@ async def test_a_handler_cancelled_from_outside_ends_its_actor(system):
         await asking
 
 
-async def test_a_handler_that_awaits_something_cancelled_has_failed(system):
-    class Awaiting(Actor):
-        async def receive(self, message):
-            future = asyncio.get_running_loop().create_future()
-            future.cancel()
-            await future
+class Awaiting(Actor):
+    async def receive(self, message):
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
 
-    ref = system.spawn(Awaiting, name="x")
+
+class Reading(Actor):
+    def receive(self, message):
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        return future.result()
+
+
+@pytest.mark.parametrize("kind", [Awaiting, Reading])
+async def test_a_handler_that_awaits_something_cancelled_has_failed(system, kind):
+
+    ref = system.spawn(kind, name="x")
     with pytest.raises(ActorFailedError, match="CancelledError"):
         await ref.ask("go", timeout=5)
 
