@@ -23,7 +23,7 @@ Change = tuple[KeyValue, KeyValue | None]
 class KVSnapshot(msgspec.Struct, frozen=True):
     """A key space as of ``revision``, sharing the key values with the store that it was taken from.
 
-    ``bases``: what keys among ``changes`` held before the first of these.
+    ``bases``: what keys held at the compacted revision that have changed since then.
     """
 
     revision: int
@@ -263,23 +263,34 @@ class KVStore:
     # ---- snapshots
 
     def snapshot(self) -> KVSnapshot:
-        changes = tuple(self.changes)
-        first = changes[0].mod_revision if changes else 0
-        bases = [versions[0] for versions in self.older.values() if versions[0].mod_revision < first]
+        """What can be read, and nothing of what only waits to be pruned."""
+        floor = self.compact_revision
+        first = bisect_left(self.changes, floor, key=_mod_revision)
+        bases: list[KeyValue] = []
+        for key, older in self.older.items():
+            if older[0].mod_revision >= floor:
+                continue
+            current = self.live.get(key) or self.dead[key]
+            if current.mod_revision > floor:
+                base = older[bisect_right(older, floor, key=_mod_revision) - 1]
+                if base.mod_revision < floor and base.version:
+                    bases.append(base)
         return KVSnapshot(
-            self.revision, self.compact_revision, tuple(self.live.values()), tuple(bases), changes
+            self.revision, floor, tuple(self.live.values()), tuple(bases), tuple(self.changes[first:])
         )
 
     @classmethod
     def restore(cls, snapshot: KVSnapshot) -> "KVStore":
         store = cls()
         store.revision = snapshot.revision
-        store.compact_revision = snapshot.compact_revision
-        store.changes = list(snapshot.changes)
+        store.compact_revision = floor = snapshot.compact_revision
         store.live.update((kv.key, kv) for kv in snapshot.live)
+        store.changes = list(snapshot.changes)
+        store._cursor = bisect_right(store.changes, floor, key=_mod_revision)
         versions: dict[bytes, list[KeyValue]] = {kv.key: [kv] for kv in snapshot.bases}
         for change in snapshot.changes:
-            versions.setdefault(change.key, []).append(change)
+            if change.version or change.mod_revision > floor:
+                versions.setdefault(change.key, []).append(change)
         for key, older in versions.items():
             current = older.pop()
             if not current.version:
