@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.types.core_v1 import (
@@ -295,6 +296,15 @@ def _only_adds(new: NodeSelectorTerm, old: NodeSelectorTerm) -> bool:
     )
 
 
+class _Taint(Struct, frozen=True, rename="pascal"):
+    """How upstream prints a taint."""
+
+    key: str
+    value: str
+    effect: str
+    time_added: str | None
+
+
 def validate_taints(taints: Sequence[Taint], path: Path, errors: Errors) -> None:
     seen: set[tuple[str, str]] = set()
     for i, taint in enumerate(taints):
@@ -307,12 +317,7 @@ def validate_taints(taints: Sequence[Taint], path: Path, errors: Errors) -> None
         elif taint.effect not in EFFECTS:
             errors.append(not_supported(at.child("effect"), taint.effect, EFFECTS))
         if (taint.effect, taint.key) in seen:
-            shown = {
-                "Key": taint.key,
-                "Value": taint.value,
-                "Effect": taint.effect,
-                "TimeAdded": taint.time_added,
-            }
+            twin = _Taint(taint.key, taint.value, taint.effect, taint.time_added)
             detail = "taints must be unique by key and effect pair"
-            errors.append(FieldError(FieldErrorType.DUPLICATE, str(at), shown, detail))
+            errors.append(FieldError(FieldErrorType.DUPLICATE, str(at), twin, detail))
         seen.add((taint.effect, taint.key))
