@@ -261,6 +261,8 @@ class _Registration:
 class Informer(Generic[T]):
     """The cache of one selection, and who hears of its changes: what is left when its actor is restarted."""
 
+    __slots__ = ("_ref", "_synced", "coming", "detector", "live", "reflector", "selection")
+
     def __init__(
         self, selection: Selection, chance: random.Random, detector: MutationDetector | None
     ) -> None:
@@ -400,12 +402,15 @@ class InformerActor(Actor[Any]):
         old, new = change
         if self._informer.detector is not None and new is not None:
             self._informer.detector.observe(new)
-        stuck: list[Tell] = []
+        stuck: Sequence[Tell] = ()
         for registration in to:
             try:
-                stuck += _told(registration.handler(old, new))
+                left = _told(registration.handler(old, new))
             except Exception as error:  # noqa: BLE001  # raised again when the others have had theirs
                 self._failure = self._failure or error
+            else:
+                if left:
+                    stuck = (*stuck, *left)
         return stuck
 
     def _finish(self) -> Awaitable[None] | None:
@@ -425,16 +430,13 @@ class InformerActor(Actor[Any]):
 
 def _told(tells: Iterable[Tell]) -> Sequence[Tell]:
     """Tell; returns what had no room. Who is stopped, or whose stream is broken, has no use for it."""
-    stuck: list[Tell] | None = None
-    for tell in tells:
-        ref, message = tell
+    stuck: Sequence[Tell] = ()
+    for ref, message in tells:
         try:
             ref.tell(message)
         except MailboxFullError:
-            if stuck is None:
-                stuck = []
-            stuck.append(tell)
-    return stuck or ()
+            stuck = (*stuck, (ref, message))
+    return stuck
 
 
 async def _tell_wait(tells: Sequence[Tell]) -> None:

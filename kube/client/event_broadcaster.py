@@ -32,6 +32,8 @@ from kube.client.typed import TypedClient
 
 MAX_QUEUED: Final = 10_000
 CONCURRENT_WRITES: Final = 32
+TURN_EVENTS: Final = 256
+"""As many events are correlated before the loop does other things."""
 MAX_TRIES: Final = 12
 RETRY_SECONDS: Final = 10.0
 
@@ -138,9 +140,9 @@ class EventBroadcaster:
             idle.set_result(None)
 
     def _correlate(self) -> None:
-        """Take what was recorded; it joins what waits to be written to the same event."""
+        """Take what was recorded, a turn's worth; it joins what waits to be written to the same event."""
         now = self.clock.monotonic()
-        while self._queue:
+        for _ in range(min(len(self._queue), TURN_EVENTS)):
             correlated = self._correlator.correlate(self._queue.popleft(), now)
             if correlated is None:
                 self.dropped += 1

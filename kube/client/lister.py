@@ -5,11 +5,15 @@ change while its reader awaits. Only iteration over the lister itself is live.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from kube.client.keys import HasMetadata, Key
 
 T = TypeVar("T", bound=HasMetadata)
+
+NO_ENTRIES: Final[Mapping[str, Any]] = MappingProxyType({})
+"""One for the thousands of caches that have no index."""
 
 
 class LabelMatcher(Protocol):
@@ -29,7 +33,7 @@ class Lister(Generic[T]):
 
     def __init__(self) -> None:
         self._namespaces: dict[str, dict[str, T]] = {}
-        self._indexes: dict[str, dict[str, dict[Key, T]]] = {}
+        self._indexes: Mapping[str, dict[str, dict[Key, T]]] = NO_ENTRIES
 
     def get(self, namespace: str, name: str) -> T | None:
         objects = self._namespaces.get(namespace)

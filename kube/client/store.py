@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from kube.client.keys import HasMetadata, Key, key_of, meta_namespace_key
-from kube.client.lister import Lister
+from kube.client.lister import NO_ENTRIES, Lister
 
 T = TypeVar("T", bound=HasMetadata)
 
@@ -26,7 +26,7 @@ class Indexer(Lister[T]):
 
     def __init__(self, index_functions: Mapping[str, IndexFunction[T]] | None = None) -> None:
         super().__init__()
-        self._functions: dict[str, IndexFunction[T]] = {}
+        self._functions: Mapping[str, IndexFunction[T]] = NO_ENTRIES
         for name, function in (index_functions or {}).items():
             self.add_index(name, function)
 
@@ -44,8 +44,8 @@ class Indexer(Lister[T]):
         for obj in self:
             for value in function(obj):
                 buckets.setdefault(value, {})[meta_namespace_key(obj)] = obj
-        self._functions[name] = function
-        self._indexes[name] = buckets
+        self._functions = {**self._functions, name: function}
+        self._indexes = {**self._indexes, name: buckets}
 
     def put(self, obj: T) -> Sequence[Change[T]]:
         """Add or update; returns what changed: nothing when this very version is there already."""
