@@ -44,6 +44,7 @@ _BACKLOG: Final = 1024
 _CONGESTED_MESSAGES: Final = 1024
 """WebSocket messages that may wait to be sent."""
 
+_LOG: Final = get_logger(__name__)
 _NO_CACHE: Final = ("Cache-Control", "no-cache, private")
 
 
@@ -67,7 +68,6 @@ class Server:
         self._host = host
         self._wanted_port = port
         self._tls = tls
-        self._log = get_logger(__name__)
         self._tasks = TaskOwner("http server")
         self._listening: asyncio.Server | None = None
         self._http: web.Server | None = None
@@ -221,7 +221,7 @@ class _Connections:
 class _Connection(web.RequestHandler):
     """A client's connection: whose it is, and the stream that it carries, if any."""
 
-    __slots__ = ("_finish", "_open", "_stream", "certificate")
+    __slots__ = ("_finish", "_open", "_socket", "_stream", "certificate")
 
     def __init__(
         self,
@@ -240,12 +240,15 @@ class _Connection(web.RequestHandler):
             auto_decompress=False,
         )
         self._open = connections
+        self._socket: asyncio.Transport | None = None
+        """The transport, which the library forgets when it closes while the peer has not read everything."""
         self._stream: Stream | None = None
         self._finish: Callable[[], None] | None = None
         self.certificate: bytes | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self._socket = cast("asyncio.Transport", transport)
         self._open.add(self)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
@@ -260,6 +263,14 @@ class _Connection(web.RequestHandler):
         super().resume_writing()
         if self._stream is not None:
             self._stream.resumed()
+
+    def log_exception(self, *_: object, **fields: Any) -> None:
+        """What the library has to say: malformed requests are the client's fault, anything else is ours."""
+        error = fields.get("exc_info")
+        if isinstance(error, HttpProcessingError | ConnectionError | asyncio.CancelledError):
+            _LOG.debug("malformed request", error=str(error))
+        else:
+            _LOG.error("answering a request failed", exc_info=error)
 
     def attach(self, stream: Stream, finish: Callable[[], None]) -> None:
         self._stream = stream
@@ -278,8 +289,8 @@ class _Connection(web.RequestHandler):
         self._stream = self._finish = None
 
     def abort(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
+        if self._socket is not None:
+            self._socket.abort()
 
 
 class _ChunkWriter:

@@ -179,6 +179,8 @@ def _scope_fits(info: RequestInfo, resource: Resource) -> bool:
 
 def _names_fit(info: RequestInfo, resource: Resource) -> bool:
     """Whether the verb goes with one object or with a collection, as the path does."""
+    if info.method == "HEAD":
+        return False
     if info.verb == "create":
         return not info.name and (bool(info.namespace) or not resource.namespaced)
     return info.verb not in _NAMED or bool(info.name)

@@ -85,6 +85,7 @@ def test_what_follows_a_subresource_is_kept_for_its_backend():
         ("POST", "/api/v1/namespaces/x/pods/p", 405),
         ("PUT", "/api/v1/namespaces/x/pods", 405),
         ("OPTIONS", "/api/v1/namespaces/x/pods", 405),
+        ("HEAD", "/api/v1/namespaces/x/pods", 405),
         ("GET", "/apis/authorization.k8s.io/v1/subjectaccessreviews", 405),
         ("DELETE", "/api/v1/namespaces/x/pods/p/status", 405),
         ("GET", "/api/v1/namespaces/x/pods/p/binding", 405),
