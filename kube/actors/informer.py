@@ -261,7 +261,7 @@ class _Registration:
 class Informer(Generic[T]):
     """The cache of one selection, and who hears of its changes: what is left when its actor is restarted."""
 
-    __slots__ = ("_ref", "_synced", "coming", "detector", "live", "reflector", "selection")
+    __slots__ = ("_synced", "coming", "detector", "live", "ref", "reflector", "selection")
 
     def __init__(
         self, selection: Selection, chance: random.Random, detector: MutationDetector | None
@@ -272,7 +272,8 @@ class Informer(Generic[T]):
         self.coming: dict[str, _Registration] = {}
         """Handlers that have yet to be told what is in the cache."""
         self.live: dict[str, _Registration] = {}
-        self._ref: Ref[Any] | None = None
+        self.ref: Ref[Any] | None = None
+        """The actor that keeps the cache; set by the factory."""
         self._synced: asyncio.Future[None] | None = None
 
     @property
@@ -303,17 +304,13 @@ class Informer(Generic[T]):
         """
         self.live.pop(name, None)
         self.coming[name] = _Registration(handler, tuple(on_synced))
-        if self._ref is not None:
-            self._ref.tell(_Replay(name))
+        if self.ref is not None:
+            self.ref.tell(_Replay(name))
 
     def remove_handler(self, name: str) -> None:
         """Unknown names are fine."""
         self.coming.pop(name, None)
         self.live.pop(name, None)
-
-    def attach(self, ref: Ref[Any]) -> None:
-        """The factory's: from now on ``ref`` keeps the cache."""
-        self._ref = ref
 
     def say_synced(self) -> None:
         """The actor's: wake who waits."""
@@ -499,8 +496,16 @@ class InformerFactory:
             selection = Selection(resource, namespace, label_selector, field_selector)
             informer = self._informers[key] = Informer(selection, self._context.chance, self._detector)
             name = ":".join((f"{resource.group_resource}.{resource.version}", *filter(None, key[3:])))
-            informer.attach(self._spawn(informer, name))
+            informer.ref = self._spawn(informer, name)
         return informer
+
+    async def remove(self, informer: Informer[Any]) -> None:
+        """Stop an informer that nobody needs any more (its resource is gone); asked for again, it starts anew."""
+        for key, known in tuple(self._informers.items()):
+            if known is informer:
+                del self._informers[key]
+                if informer.ref is not None:
+                    await self._context.stop_child(informer.ref)
 
     def lister(self, kind: type[T]) -> Lister[T]:
         """The cache of all objects of a kind."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kube.actors.informer import Informer, InformerFactory, enqueue
+from kube.actors.informer import Informer, InformerFactory, Selection, WatchStream, enqueue
 from kube.actors.runtime.actor import Actor
 from kube.actors.runtime.mailbox import MailboxSpec, Overflow
 from kube.actors.runtime.ref import Ref
@@ -21,6 +21,8 @@ from kube.base.cause import CURRENT, Cause
 from kube.base.chance import Chance
 from kube.base.clock import FakeClock
 from kube.client.mutation_detector import CacheMutatedError, MutationDetector
+from kube.client.reflector import Reflector
+from kube.client.store import Indexer
 
 sys.path.append(str(Path(__file__).parent.parent / "client"))
 
@@ -369,3 +371,64 @@ async def test_the_detector_finds_who_writes_to_the_cache(world: World):
     with pytest.raises(CacheMutatedError, match="Pod default/a"):
         world.detector.verify()
     labelled["app"] = "web"
+
+
+async def test_an_informer_that_nobody_needs_can_be_removed(world: World):
+    informer = world.factory.informer(Pod)
+    await settle()
+    await world.factory.remove(informer)
+    assert world.api.watchers == []
+    again = world.factory.informer(Pod)
+    assert again is not informer
+    await again.wait_synced()
+
+
+class Kubelet(Actor[Any]):
+    """An actor with a stream of its own in a mailbox that makes senders wait."""
+
+    mailbox = MailboxSpec(capacity=4)
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def on_start(self) -> None:
+        selection = Selection(self.world.api.row(Pod()), field_selector="spec.nodeName=n1")
+        reflector: Reflector[Pod] = Reflector(Indexer(), Chance(1))
+        self.stream = WatchStream(self.context, self.world.api.transport(), selection, reflector)
+        self.stream.start()
+
+    def on_stop(self) -> None:
+        self.stream.stop()
+
+    def receive(self, message: Any) -> None:
+        if isinstance(message, str):
+            self.world.heard.append(message)
+            return
+        self.world.heard += [
+            (old and old.metadata.name, new and new.metadata.name)
+            for old, new in self.stream.receive(message)
+        ]
+
+
+async def test_any_actor_can_have_a_stream_of_its_own(world: World):
+    world.api.put(pod("a", node="n1"))
+    ref = world.system.spawn(lambda: Kubelet(world), name="kubelet")
+    await settle()
+    ref.tell("between")
+    world.api.put(pod("a", node="n1"))
+    world.api.put(pod("b", node="n2"))
+    world.api.remove(pod("a"))
+    await settle()
+    assert world.heard == [(None, "a"), "between", ("a", "a"), ("a", None)]
+
+
+async def test_a_stream_whose_actors_mailbox_is_full_goes_on_without_a_gap(world: World):
+    world.system.spawn(lambda: Kubelet(world), name="kubelet")
+    await settle()
+    for number in range(50):
+        world.api.put(pod(str(number), node="n1"))
+    assert world.api.watchers == []
+    for _ in range(20):
+        world.clock.advance(0.1)
+        await settle(10)
+    assert world.heard == [(None, str(number)) for number in range(50)]
