@@ -107,8 +107,10 @@ class Server:
         assert found is not None
         return found
 
-    def install(self, plural: str, group: str = "", make: MakeStrategy = Strategy) -> Store:
-        row = self.row(plural, group)
+    def install(
+        self, plural: str, group: str = "", make: MakeStrategy = Strategy, version: str = "v1"
+    ) -> Store:
+        row = self.row(plural, group, version)
         strategy = make(row)
         fields = {label: field_getter(row, row.type, label) for label in strategy.indexed_fields}
         store = Store(strategy, self.factory.storage(row, fields))

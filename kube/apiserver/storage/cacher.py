@@ -29,6 +29,7 @@ from kube.apiserver.storage.interface import (
     EventSink,
     ListOptions,
     ListResult,
+    Selection,
     StoredEvent,
     TryUpdate,
     WatchOptions,
@@ -102,6 +103,14 @@ class Cacher:
     def __len__(self) -> int:
         """Objects in the cache."""
         return len(self._cache)
+
+    def peek(self, key: bytes) -> Entry | None:
+        """What the cache holds of a key at this moment."""
+        return self._cache.get(key)
+
+    def peek_all(self, namespace: str = "") -> Sequence[Entry]:
+        """What the cache holds of a namespace, or of all, at this moment; sorted by key."""
+        return self._cache.select(Selection(namespace=namespace))
 
     @property
     def watches(self) -> int:
