@@ -133,7 +133,7 @@ class ControllerManager(Actor[Any]):
     def _subscribe(self, controller: Controller, ref: Ref[ControllerMessage]) -> list[str]:
         sources = []
         for number, watch in enumerate(controller.watches()):
-            informer = self.informers.informer(watch.kind)  # type: ignore[arg-type]  # either overload's kind
+            informer = self.informers.informer(watch.kind)
             for index, function in watch.indexes.items():
                 informer.add_index(index, function)
             source = f"{controller.name}/{number}"
