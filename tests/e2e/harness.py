@@ -1,0 +1,129 @@
+"""A cluster as a user starts it, ``kube up`` in a process of its own, and the programs that speak to it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+READY = 30.0
+
+
+def missing(program: str, why: str) -> None:
+    """Skip, or fail where ``REQUIRE`` asks for everything."""
+    if os.environ.get("REQUIRE") in ("all", program):
+        pytest.fail(f"{program} is required and missing: {why}")
+    pytest.skip(f"{program}: {why}")
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[str]
+    kubeconfig: Path
+    server: str
+
+
+def start(home: Path, *arguments: str) -> Running:
+    """``kube up`` on a free port; returns when it has said that it is ready."""
+    kubeconfig = home / "cluster.yaml"
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "kube.cli.main",
+            "up",
+            "--port",
+            "0",
+            "--kubeconfig",
+            str(kubeconfig),
+            *arguments,
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=home,
+        env={**os.environ, "HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert process.stdout is not None
+    lines = []
+    deadline = time.monotonic() + READY
+    for line in process.stdout:
+        lines.append(line)
+        if match := re.search(r"ready at (https://\S+)", line):
+            return Running(process, kubeconfig, match.group(1))
+        assert time.monotonic() < deadline, lines
+    raise AssertionError(f"kube up ended with {process.wait()}: {''.join(lines)}")
+
+
+def stop(running: Running) -> int:
+    if running.process.poll() is None:
+        running.process.send_signal(signal.SIGINT)
+    try:
+        return running.process.wait(10)
+    finally:
+        running.process.kill()
+        assert running.process.stdout is not None
+        running.process.stdout.close()
+
+
+def kubectls() -> list[Any]:
+    """Every kubectl that is to be tried: the one that ``KUBE_TEST_KUBECTL`` names, and the one installed."""
+    found = {}
+    for path in (os.environ.get("KUBE_TEST_KUBECTL"), shutil.which("kubectl")):
+        if path and Path(path).exists():
+            found[os.path.realpath(path)] = path
+    if not found:
+        return [pytest.param("", id="none")]
+    return [pytest.param(path, id=f"kubectl{number}") for number, path in enumerate(found.values())]
+
+
+class Kubectl:
+    """Runs one kubectl against one cluster, in a home of its own."""
+
+    def __init__(self, program: str, kubeconfig: Path, home: Path) -> None:
+        self.program = program
+        self.home = home
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "KUBECONFIG": str(kubeconfig),
+            "KUBE_EDITOR": os.environ.get("KUBE_EDITOR", "true"),
+        }
+
+    def run(
+        self, *arguments: str, stdin: str | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.program, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.environment,
+            cwd=REPOSITORY,
+            check=False,
+        )
+
+    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> str:
+        """Standard output of a command that must succeed."""
+        done = self.run(*arguments, stdin=stdin, timeout=timeout)
+        assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "-o", "json"))
+
+    def refused(self, *arguments: str, stdin: str | None = None) -> str:
+        """Standard error of a command that must fail."""
+        done = self.run(*arguments, stdin=stdin)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
