@@ -30,7 +30,7 @@ class Cell(Turns):
     __slots__ = (
         "_children",
         "_factory",
-        "_gone",
+        "_gone",  # no last hook is due: it has run, or the first never did
         "_leaving",
         "_runtime_tasks",
         "_starting",
@@ -125,15 +125,20 @@ class Cell(Turns):
     def prepare(self) -> "asyncio.Task[None] | None":
         """Run on_start; a task when it waits. Raises what a plain on_start raises."""
         hook = self._context.run(self.actor.on_start)
+        self._gone = hook is not None
         if hook is None:
             if self.failure is not None and not self.supervised:
                 raise self.failure
             if self.state is State.STARTING:
                 self._enter()
             return None
-        self._starting = self._context.run(self.own.start, _await(hook), name="on_start")
+        self._starting = self._context.run(self.own.start, self._await_start(hook), name="on_start")
         self._starting.add_done_callback(lambda _: close(hook))
         return self._starting
+
+    async def _await_start(self, hook: Awaitable[None]) -> None:
+        self._gone = False
+        await hook
 
     def started(self, task: "asyncio.Task[None]") -> None:
         """on_start has ended: begin to handle messages, or raise what it raised."""
@@ -199,7 +204,7 @@ class Cell(Turns):
 
     def stop_soon(self) -> None:
         """Handle no further message, and be stopped by the supervisor."""
-        if self.state is not State.RUNNING and self.state is not State.STARTING:
+        if self.failure is not None or self.state in (State.STOPPING, State.STOPPED):
             return
         self.state = State.STOPPING
         if self.parent is not None:
@@ -287,10 +292,6 @@ class Cell(Turns):
             await _ended(task, GRACE)
         if not task.done():
             self.system.left_over(task.get_name())
-
-
-async def _await(awaitable: Awaitable[None]) -> None:
-    await awaitable
 
 
 async def _await_last(hook: Awaitable[None], log: Logger) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kube.actors.runtime.errors import ActorStoppedError, NameTakenError, RestartIntensityError
 from kube.actors.runtime.supervision import Restart, Strategy, Supervision
+from kube.actors.runtime.turns import State
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 
@@ -76,6 +77,7 @@ class Supervisor:
         if self.closed:
             return
         if cell.restart is Restart.ALWAYS:
+            cell.state = State.RESTARTING
             self.child_failed(cell, ActorStoppedError(cell.path))
         else:
             self._tasks().start(self.stop(cell.path), name=f"stop {cell.path}")
@@ -84,14 +86,16 @@ class Supervisor:
         cell = next((cell for cell in self.cells.values() if cell.path == path), None)
         if cell is None:
             return
+        cell.state = State.STOPPING  # from now on nobody restarts it
+        self._down.pop(cell, None)
         recovery = self._running.pop(cell, None) or self._running.pop(None, None)
         if recovery is not None:
             recovery.cancel()
             await asyncio.gather(recovery, return_exceptions=True)
-        self._down.pop(cell, None)
-        await self._remove(cell, deadline)
+            self._down.pop(cell, None)
         if self._down and not self.closed and None not in self._running:
             self._recover(None, self._recover_rest())
+        await self._remove(cell, deadline)
 
     async def close(self, deadline: float | None = None) -> None:
         """Stop all children, the last started first."""
@@ -151,8 +155,10 @@ class Supervisor:
 
     async def _recover_rest(self) -> None:
         while self._down:
-            order = list(self.cells.values())
-            first = min(order.index(cell) for cell in self._down)
+            order = [cell for cell in self.cells.values() if cell.state is not State.STOPPING]
+            first = next((place for place, cell in enumerate(order) if cell in self._down), None)
+            if first is None:
+                break  # what is down is about to go for good
             rest = order[first:]
             for cell in reversed(rest):
                 await cell.teardown(self._down.setdefault(cell, None))
