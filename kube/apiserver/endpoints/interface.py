@@ -1,7 +1,7 @@
 """What fronts and in-process callers code against: calls, watches, and who may make them."""
 
 from enum import Enum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -90,4 +90,13 @@ class Backend(Protocol):
 
     async def watch(self, request: Request, user: UserInfo, sink: EventSink) -> WatchHandle:
         """Start a watch. The initial events are delivered before this returns. Raises ApiError."""
+        ...
+
+    async def connect(self, request: Request, user: UserInfo, options: Any, path: str = "") -> Any:
+        """Open a stream: exec, attach, port-forward, proxy, log. What comes back is for the front to run.
+
+        ``request.verb`` is the verb to authorize (``create`` for exec, attach and port-forward, whatever the HTTP method).
+        ``options`` are the query's, of the subresource's kind; ``path`` is what the URL has behind the subresource.
+        Raises ApiError.
+        """
         ...

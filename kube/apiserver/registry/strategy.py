@@ -154,7 +154,7 @@ class Strategy:
     def validate_update(self, ctx: Context, new: Any, old: Any) -> list[FieldError]:
         """As ``validate``, of replacing ``old`` by ``new``."""
         rules = validation.rules(new.__class__)
-        if rules is not None:
+        if rules is not None and rules.update is not None:
             return rules.update(new, old)
         errors = validate_object_meta(new.metadata, self.namespace_scoped, path_segment_name)
         return errors + validate_object_meta_update(new.metadata, old.metadata)

@@ -80,7 +80,8 @@ class Cacher:
         self._cache = WatchCache(storage.prefix, fields)
         self._watchers = Watchers(self._cache, self._bookmark)
         self._stream: WatchStream | None = None
-        self._error: StoreError | None = None
+        self._errors: list[StoreError] = []
+        """What has broken the watch while it started."""
         self._stale = True
         self._starting: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Future[None], int] = {}
@@ -128,6 +129,8 @@ class Cacher:
                 await asyncio.shield(task)
         except TimeoutError:
             raise too_many_requests("storage is (re)initializing", 1) from None
+        if self._stream is None:
+            raise service_unavailable("storage is shut down")
 
     def close(self) -> None:
         """End all watches. What runs in the background ends with its task owner."""
@@ -144,28 +147,31 @@ class Cacher:
 
     async def _run_start(self) -> None:
         """Follow the store from where the cache is, or from a new list; try until it works."""
-        while not self._closed:
-            try:
-                if self._stale:
-                    await self._load()
-                self._error = None
-                stream = await self._storage.follow(self._cache.revision + 1, self._receive)
-            except StoreError as error:
-                self._error = error
-            except Exception as error:
-                log.exception("watch cache cannot read what is stored", prefix=self._prefix)
-                self._error = CorruptError(str(error))
-            else:
-                if self._error is None:
-                    self._stream = stream
-                    self._retry.reset()
-                    return
-                stream.cancel()
-            if isinstance(self._error, CompactedError):
+        while not self._closed and (error := await self._follow()) is not None:
+            if isinstance(error, CompactedError):
                 self._stale = True
                 continue
-            log.warning("watch cache waits for the store", prefix=self._prefix, error=str(self._error))
+            log.warning("watch cache waits for the store", prefix=self._prefix, error=str(error))
             await self._clock.sleep(self._retry.next())
+        self._retry.reset()
+
+    async def _follow(self) -> StoreError | None:
+        """One try; what it failed of."""
+        self._errors.clear()
+        try:
+            if self._stale:
+                await self._load()
+            stream = await self._storage.follow(self._cache.revision + 1, self._receive)
+        except StoreError as error:
+            return error
+        except Exception as error:
+            log.exception("watch cache cannot read what is stored", prefix=self._prefix)
+            return CorruptError(str(error))
+        if self._errors or self._closed:  # the history that came with the call has ended the watch
+            stream.cancel()
+            return self._errors[0] if self._errors else None
+        self._stream = stream
+        return None
 
     async def _load(self) -> None:
         """Start over from a list. Watchers cannot be told what they missed, so they end and come again."""
@@ -222,7 +228,7 @@ class Cacher:
         return self._storage.entry(event.kv)
 
     def _break(self, error: StoreError) -> None:
-        self._error = error
+        self._errors.append(error)
         self._stream = None
         self._stale = self._stale or isinstance(error, CompactedError)
         if not (self._closed or self._tasks.closed):
