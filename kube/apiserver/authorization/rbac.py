@@ -5,7 +5,7 @@ everything of its field, `*/scale` for that subresource of every resource, and t
 a trailing `*` of a nonResourceURL matches any rest. Roles only add up: nothing denies.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -73,7 +73,7 @@ class Policy:
     """
 
     def __init__(self, objects: Iterable[AnyRole | AnyBinding] = ()) -> None:
-        self._rules: dict[tuple[str, str], tuple[PolicyRule, ...]] = {}
+        self._roles: dict[tuple[str, str], AnyRole] = {}
         self._bindings: dict[tuple[str, str], AnyBinding] = {}
         self._grants: dict[tuple[str, str, str], dict[tuple[str, str], tuple[_Grant, ...]]] = {}
         """By scope, kind (User or Group) and name of the subject; then by binding."""
@@ -84,7 +84,7 @@ class Policy:
         """Add an object, or take its new state."""
         key = (obj.metadata.namespace, obj.metadata.name)
         if isinstance(obj, Role | ClusterRole):
-            self._rules[key] = obj.rules
+            self._roles[key] = obj
             return
         if (known := self._bindings.get(key)) is not None:
             self._unbind(known)
@@ -99,9 +99,16 @@ class Policy:
         """Forget an object; an unknown one is ignored."""
         key = (obj.metadata.namespace, obj.metadata.name)
         if isinstance(obj, Role | ClusterRole):
-            self._rules.pop(key, None)
+            self._roles.pop(key, None)
         elif (known := self._bindings.pop(key, None)) is not None:
             self._unbind(known)
+
+    def retain(self, kind: str, names: Collection[tuple[str, str]]) -> None:
+        """Forget the objects of a kind whose namespace and name are not among `names`."""
+        known: tuple[AnyRole | AnyBinding, ...] = (*self._roles.values(), *self._bindings.values())
+        for obj in known:
+            if obj.kind == kind and (obj.metadata.namespace, obj.metadata.name) not in names:
+                self.remove(obj)
 
     def _unbind(self, binding: AnyBinding) -> None:
         key = (binding.metadata.namespace, binding.metadata.name)
@@ -115,11 +122,11 @@ class Policy:
     def judge(self, attributes: Attributes) -> Verdict:
         errors: list[str] = []
         for grant in self._grants_of(attributes.user, attributes.namespace):
-            rules = self._rules.get(grant.role)
-            if rules is None:
+            role = self._roles.get(grant.role)
+            if role is None:
                 errors.append(_role_not_found(grant.role))
                 continue
-            for rule in rules:
+            for rule in role.rules:
                 if rule_allows(rule, attributes):
                     return Verdict(Decision.ALLOW, f"RBAC: allowed by {grant.reason}")
         if not errors:
@@ -132,11 +139,11 @@ class Policy:
         resources = []
         paths = []
         for grant in self._grants_of(user, namespace):
-            rules = self._rules.get(grant.role)
-            if rules is None:
+            role = self._roles.get(grant.role)
+            if role is None:
                 errors.append(_role_not_found(grant.role))
                 continue
-            for rule in rules:
+            for rule in role.rules:
                 if rule.resources:
                     resources.append((rule.verbs, rule.api_groups, rule.resources, rule.resource_names))
                 if rule.non_resource_urls:
