@@ -41,6 +41,11 @@ class StallGuard:
             self._count()
 
     @property
+    def clock(self) -> Clock:
+        """The clock that is guarded."""
+        return self._clock
+
+    @property
     def lost(self) -> float:
         """Seconds of stalls that were not counted."""
         return self._lost

@@ -18,6 +18,7 @@ from kube.base.cause import Causes
 from kube.base.chance import Chance
 from kube.base.clock import Clock, SystemClock
 from kube.base.metrics import Metrics
+from kube.base.stall import StallGuard
 from kube.base.tasks import TaskOwner
 from kube.base.timers import Timers
 
@@ -29,7 +30,7 @@ STOP_TIMEOUT: Final = 2.0
 class ActorSystem:
     """Owns actors, clock, chance, causes and metrics. Make it inside the loop it runs on; many may share a loop.
 
-    `stopwatch` times handlers and turns, in seconds; by default the processor's for a SystemClock and otherwise the clock's,
+    `stopwatch` times handlers and turns, in seconds; by default the processor's for a SystemClock (guarded or not) and otherwise the clock's,
     so that a run under virtual time does not depend on how fast the host is.
     """
 
@@ -47,9 +48,7 @@ class ActorSystem:
         self.jitter = self.chance.fork("supervision")
         self.metrics = metrics if metrics is not None else Metrics()
         self.causes = Causes()
-        if stopwatch is None:
-            stopwatch = time.perf_counter if isinstance(self.clock, SystemClock) else self.clock.monotonic
-        self.stopwatch = stopwatch
+        self.stopwatch = stopwatch if stopwatch is not None else _stopwatch(self.clock)
         self._incarnations = itertools.count()
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskOwner("actors")
@@ -169,6 +168,12 @@ class ActorSystem:
             totals.actors += 1
             totals.depth += len(cell.mailbox)
         return sums
+
+
+def _stopwatch(clock: Clock) -> Callable[[], float]:
+    """The processor's own where time is the host's, since it is read for every message; else the clock's."""
+    source = clock.clock if isinstance(clock, StallGuard) else clock
+    return time.perf_counter if isinstance(source, SystemClock) else clock.monotonic
 
 
 class _Root(Actor[None]):

@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -6,7 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from kube.actors.runtime.actor import Actor
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.actors.runtime.system import ActorSystem
-from kube.base.clock import FakeClock
+from kube.base.clock import FakeClock, SystemClock
+from kube.base.stall import StallGuard
 
 
 class Worker(Actor):
@@ -63,6 +65,21 @@ async def test_parents_come_before_children_and_siblings_in_the_order_of_their_s
     )
     assert system.lookup("/b/child").path == "/b/child"
     assert system.lookup("/b/none") is None
+
+
+@pytest.mark.parametrize(
+    ("clock", "real"),
+    [
+        (SystemClock(), True),
+        (StallGuard(SystemClock()), True),
+        (FakeClock(), False),
+        (StallGuard(FakeClock()), False),
+    ],
+    ids=["system", "guarded system", "fake", "guarded fake"],
+)
+async def test_handlers_are_timed_by_the_processor_only_where_time_is_the_hosts(clock, real):
+    async with ActorSystem(clock=clock) as system:
+        assert (system.stopwatch is time.perf_counter) is real
 
 
 async def test_the_same_as_metrics_by_kind_with_those_that_are_gone(system):
