@@ -103,8 +103,10 @@ def test_a_vote_is_persisted_before_it_is_sent(network: Make) -> None:
     assert [message.to for message in ready.messages] == [2]
 
 
-def test_a_vote_survives_a_restart(network: Make) -> None:
+@pytest.mark.parametrize("term", [0, 3], ids=["with its term", "in a term that was known"])
+def test_a_vote_survives_a_restart(network: Make, term: int) -> None:
     net = network(3)
+    net.seed(1, [], term=term)
     net.nodes[1].step(RequestVote(1, 2, 3, last_index=0, last_term=0))
     net.ready(1)
     net.wire.clear()

@@ -44,7 +44,9 @@ class Simulation:
         self.check_quorum = self.rng.random() < 0.8
         self.eager_commit = self.rng.random() < 0.5
         self.max_entries = self.rng.choice((1, 3, 1000))
-        self.loss = self.rng.choice((0.0, 0.02, 0.1, 0.3))
+        self.loss = self.rng.choice((0.0, 0.0, 0.02, 0.2))
+        self.delays = self.rng.choice(((1,), (1, 1, 2, 3), (1, 1, 1, 2, 3, 5, 40)))
+        self.crashes = self.rng.choice((0.0, 0.002, 0.01, 0.02))
         self.network: list[tuple[int, Message]] = []
         self.cut: dict[tuple[int, int], None] = {}
         self.healed = False
@@ -99,7 +101,7 @@ class Simulation:
                 self.faults["lost"] += 1
                 self.report(message, delivered=False)
                 continue
-            delay = 1 if self.healed else self.rng.choice((1, 1, 1, 2, 3, 5, 40))
+            delay = 1 if self.healed else self.rng.choice(self.delays)
             self.network.append((self.now + delay, message))
             if not self.healed and self.rng.random() < 0.03:
                 self.faults["duplicated"] += 1
@@ -137,12 +139,12 @@ class Simulation:
             ready = host.node.ready()
             if ready is None:
                 return
-            if not self.healed and self.rng.random() < 0.002:
+            if not self.healed and self.rng.random() < self.crashes / 10:
                 self.faults["crash before persist"] += 1
                 self.crash(host)
                 return
             self.persist(host, ready)
-            if not self.healed and self.rng.random() < 0.002:
+            if not self.healed and self.rng.random() < self.crashes / 10:
                 self.faults["crash before send"] += 1
                 self.crash(host)
                 return
@@ -225,27 +227,30 @@ class Simulation:
     def step(self) -> None:
         self.now += 1
         self.deliver()
+        leaders = [host for host in self.hosts.values() if host.node and host.node.raft.role is Role.LEADER]
+        self.faults["two leaders"] += len(leaders) > 1
         for host in self.hosts.values():
-            if host.node is not None and self.rng.random() < 0.9:
+            if host.node is None:
+                if self.rng.random() < 0.05:
+                    self.start(host)
+            elif self.rng.random() < 0.9:
                 host.node.tick()
                 self.run(host)
-        roll = self.rng.random()
         host = self.hosts[self.rng.choice(self.voters)]
-        if roll < 0.30:
+        roll = self.rng.random()
+        if roll < 0.25:
             self.propose()
-        elif roll < 0.40:
+        elif roll < 0.50:
             self.read(host)
-        elif roll < 0.42:
+        elif roll < 0.51:
+            self.partition(leaders)
+        elif roll < 0.53:
+            self.cut.clear()
+        elif roll < 0.56:
+            self.compact(host)
+        elif roll > 1 - self.crashes:
             self.faults["crash"] += host.node is not None
             self.crash(host)
-        elif roll < 0.46 and host.node is None:
-            self.start(host)
-        elif roll < 0.47:
-            self.partition()
-        elif roll < 0.49:
-            self.cut.clear()
-        elif roll < 0.52:
-            self.compact(host)
 
     def propose(self) -> None:
         for host in self.hosts.values():
@@ -267,9 +272,12 @@ class Simulation:
         host.node.read_index(self.reads)
         self.run(host)
 
-    def partition(self) -> None:
+    def partition(self, leaders: list[Host]) -> None:
         self.faults["partition"] += 1
-        side = [voter for voter in self.voters if self.rng.random() < 0.5]
+        if leaders and self.rng.random() < 0.5:
+            side = [leaders[0].id]
+        else:
+            side = [voter for voter in self.voters if self.rng.random() < 0.5]
         both_ways = self.rng.random() < 0.7
         for a in self.voters:
             for b in self.voters:
@@ -337,6 +345,7 @@ def test_raft_keeps_its_promises_on_a_hostile_network() -> None:
         for kind in (
             *("cut", "lost", "duplicated", "reordered", "partition", "crash", "crash before persist"),
             *("crash before send", "snapshot", "compaction", "proposals", "committed", "reads", "terms"),
+            *("two leaders",),
         ):
             assert total[kind] > SEEDS / 5, f"{kind} happened {total[kind]} times in {SEEDS} seeds"
 
