@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Raw
 
 from kube.apimachinery import names
-from kube.apimachinery.field import FieldError, Path, forbidden, invalid, not_supported, required
+from kube.apimachinery.field import FieldError, Path, invalid, not_supported, required
 
 Errors = list[FieldError]
 Validator = Callable[[Any, Path, Errors], None]
@@ -112,12 +112,6 @@ def validate_local_non_reserved_path(target: str, path: Path, errors: Errors) ->
 def validate_file_mode(mode: int | None, path: Path, errors: Errors) -> None:
     if mode is not None and not 0 <= mode <= 0o777:
         errors.append(invalid(path, mode, FILE_MODE))
-
-
-def forbid(value: object, path: Path, detail: str, errors: Errors) -> None:
-    """Forbidden if the field is set."""
-    if value:
-        errors.append(forbidden(path, detail))
 
 
 # Addresses: the strict forms of upstream's StrictIPCIDRValidation.

@@ -117,6 +117,36 @@ PODS = {
         pod({"resources": {"requests": {"cpu": "100u", "memory": "1"}}}),
         pod_of({"resources": {"requests": {"cpu": "1m", "memory": "1"}}}),
     ),
+    "every list of containers": (
+        pod(
+            initContainers=[{"name": "c", "image": "nginx:1.25", "resources": {"limits": {"cpu": "1"}}}],
+            ephemeralContainers=[{"name": "c", "image": "nginx:1.25"}],
+            overhead={"cpu": "1n"},
+        ),
+        pod_of(
+            initContainers=[{**CONTAINER, "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1"}}}],
+            ephemeralContainers=[CONTAINER],
+            overhead={"cpu": "1m"},
+        ),
+    ),
+    "pod level huge pages from containers": (
+        pod(
+            {"resources": {"limits": {"hugepages-2Mi": "2Mi", "cpu": "1"}}},
+            resources={"limits": {"cpu": "1"}},
+        ),
+        pod_of(
+            {
+                "resources": {
+                    "limits": {"hugepages-2Mi": "2Mi", "cpu": "1"},
+                    "requests": {"hugepages-2Mi": "2Mi", "cpu": "1"},
+                }
+            },
+            resources={
+                "limits": {"cpu": "1", "hugepages-2Mi": "2Mi"},
+                "requests": {"cpu": "1", "hugepages-2Mi": "2Mi"},
+            },
+        ),
+    ),
     "volumes": (
         pod(
             volumes=[

@@ -5,6 +5,8 @@ from kube.api.helpers import pods
 from kube.api.types.core_v1 import (
     Container,
     ContainerPort,
+    ContainerStatus,
+    EphemeralContainer,
     Pod,
     PodCondition,
     PodSpec,
@@ -133,3 +135,18 @@ def test_containers_are_visited_as_upstream_does():
         ("initContainers", 0, "i"),
         ("containers", 0, "c"),
     ]
+
+
+def test_when_a_pod_became_ready():
+    assert pods.pod_ready_since(Pod(status=PodStatus(conditions=(ready(),)))) == T0
+    assert pods.pod_ready_since(Pod(status=PodStatus(conditions=(ready("False"),)))) is None
+    assert pods.is_phase_terminal("Failed")
+    assert not pods.is_phase_terminal("Unknown")
+
+
+def test_statuses_by_name():
+    status = ContainerStatus(name="a")
+    assert pods.container_status((status,), "a") is status
+    assert pods.container_status((status,), "b") is None
+    spec = PodSpec(ephemeral_containers=(EphemeralContainer(name="e"),))
+    assert [field for field, _, _ in pods.containers(spec)] == ["ephemeralContainers"]

@@ -5,7 +5,13 @@ import json
 import pytest
 
 from kube.api.helpers import resource_names as names
-from kube.api.helpers.resources import pod_limits, pod_requests, quantities
+from kube.api.helpers.resources import (
+    is_resize_deferred,
+    is_resize_infeasible,
+    pod_limits,
+    pod_requests,
+    quantities,
+)
 from kube.api.types.core_v1 import Pod
 from kube.apimachinery.serializer import decode
 
@@ -120,6 +126,39 @@ LIMITS = {
 @pytest.mark.parametrize(("spec", "expected"), LIMITS.values(), ids=LIMITS)
 def test_limits(spec, expected):
     assert quantities(pod_limits(pod({"spec": spec}))) == expected
+
+
+def test_limits_of_a_resize_under_way():
+    spec = {"containers": [container(limit="1")]}
+    actual = {"containerStatuses": [{"name": "c", "resources": {"limits": {"cpu": "2"}}}]}
+    tree = {"spec": spec, "status": actual}
+    assert quantities(pod_limits(pod(tree), use_status=True)) == {"cpu": "2"}
+    infeasible = {"spec": spec, "status": {"conditions": [INFEASIBLE]}}
+    assert pod_limits(pod(infeasible), use_status=True) == {}
+
+
+def test_claims_of_node_resources_are_added():
+    claims = [
+        {
+            "resourceClaimName": "a",
+            "containers": ["c", "d"],
+            "mapping": [{"name": "cpu", "quantity": "1"}],
+            "overhead": [{"name": "memory", "perPod": "1Mi", "perContainer": "1Mi"}],
+        }
+    ]
+    tree = {
+        "spec": {"containers": [container("1")]},
+        "status": {"nodeAllocatableResourceClaimStatuses": claims},
+    }
+    assert quantities(pod_requests(pod(tree))) == {"cpu": "2", "memory": "3Mi"}
+
+
+def test_why_a_resize_is_pending():
+    deferred = {"type": "PodResizePending", "status": "True", "reason": "Deferred"}
+    waiting = pod({"status": {"conditions": [deferred]}})
+    assert is_resize_deferred(waiting)
+    assert not is_resize_infeasible(waiting)
+    assert not is_resize_deferred(pod({}))
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,33 @@ NODE_UPDATES = {
 }
 
 
+NODE_UPDATES |= {
+    "config status": (
+        {},
+        {
+            "status.config": {
+                "assigned": {"configMap": {"namespace": "n", "name": "c", "kubeletConfigKey": "a/b"}}
+            }
+        },
+        [
+            "status.config.assigned.configMap.uid: Required value: uid must be set in status",
+            "status.config.assigned.configMap.resourceVersion: Required value: resourceVersion must be set in status",
+            'status.config.assigned.configMap.kubeletConfigKey: Invalid value: "a/b": a valid config key',
+        ],
+    ),
+    "config of nothing": (
+        {},
+        {"spec.configSource": {}},
+        ["spec.configSource: Invalid value: {}: exactly one reference subfield must be non-nil"],
+    ),
+    "external ID": (
+        {"spec.externalID": "a"},
+        {"spec.externalID": "b"},
+        ["spec.externalID: Forbidden: may not be updated"],
+    ),
+}
+
+
 @pytest.mark.parametrize(("before", "after", "expected"), NODE_UPDATES.values(), ids=NODE_UPDATES)
 @pytest.mark.parametrize("subresource", ["", "status"])
 def test_node_update(update_faults, before, after, expected, subresource):

@@ -41,6 +41,14 @@ UPDATES = {
         {"spec.activeDeadlineSeconds": 6},
         ["spec.activeDeadlineSeconds: Invalid value: 6: must be less than or equal to previous value"],
     ),
+    "deadline out of range": (
+        {},
+        {"spec.activeDeadlineSeconds": 2**31},
+        [
+            "spec.activeDeadlineSeconds: Invalid value: 2147483648: must be between 1 and 2147483647, inclusive",
+            "spec.activeDeadlineSeconds: Invalid value: 2147483648: must be between 0 and 2147483647, inclusive",
+        ],
+    ),
     "deadline unset": (
         {"spec.activeDeadlineSeconds": 5},
         {},
@@ -261,6 +269,27 @@ def debug(**fields):
 
 
 EPHEMERAL = {
+    "sub paths": (
+        [],
+        [debug(volumeMounts=[{"name": "v", "mountPath": "/a", "subPath": "b", "subPathExpr": "c"}])],
+        [
+            'spec.ephemeralContainers[0].volumeMounts[0].name: Not found: "v"\n',
+            (
+                'spec.ephemeralContainers[0].volumeMounts[0].subPathExpr: Invalid value: "c": subPathExpr and subPath are'
+                " mutually exclusive\n"
+            ),
+            "spec.ephemeralContainers[0].volumeMounts[0].subPath: Forbidden: cannot be set for an Ephemeral Container\n",
+            (
+                "spec.ephemeralContainers[0].volumeMounts[0].subPathExpr: Forbidden: cannot be set for an Ephemeral"
+                " Container\n"
+            ),
+        ],
+    ),
+    "name of another": (
+        [],
+        [debug(name="web")],
+        ['spec.ephemeralContainers[0].name: Duplicate value: "web"\n'],
+    ),
     "added": ([], [debug()], []),
     "changed": (
         [debug()],

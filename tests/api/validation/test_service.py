@@ -1,6 +1,7 @@
 import pytest
 
 from kube.api.types.core_v1 import Service
+from kube.api.validation import validate
 
 SERVICE = {
     "metadata": {"name": "web", "namespace": "default", "resourceVersion": "1"},
@@ -193,6 +194,27 @@ CASES = {
             'spec.externalTrafficPolicy: Invalid value: "Local": may only be set for externally-accessible services',
         ],
     ),
+    "source ranges by annotation": (
+        {"metadata.annotations": {"service.beta.kubernetes.io/load-balancer-source-ranges": "10.0.0.0/8, x"}},
+        [
+            (
+                "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Forbidden: may only be used"
+                " when `type` is 'LoadBalancer'"
+            ),
+            (
+                "metadata.annotations[service.beta.kubernetes.io/load-balancer-source-ranges]: Invalid value: "
+                '"x": must be a valid CIDR value'
+            ),
+        ],
+    ),
+    "cluster IP alone": ({"spec.clusterIPs": []}, ["spec.clusterIPs: Required value"]),
+    "none and more": (
+        {"spec.clusterIP": "None", "spec.clusterIPs": ["None", "10.0.0.1", "10.0.0.2"]},
+        [
+            'spec.clusterIPs: Invalid value: ["None","10.0.0.1","10.0.0.2"]: \'None\' must be the first and only value',
+            'spec.clusterIPs: Invalid value: ["None","10.0.0.1","10.0.0.2"]: may only hold up to 2 values',
+        ],
+    ),
     "traffic": (
         {"spec.internalTrafficPolicy": "Remote", "spec.trafficDistribution": "Near"},
         [
@@ -265,6 +287,23 @@ UPDATES = {
         ],
     ),
     "to external name": ({}, EXTERNAL, []),
+    "another primary on the way to two": (
+        {},
+        {**DUAL, "spec.clusterIP": "10.0.0.9", "spec.clusterIPs": ["10.0.0.9", "fd00::1"]},
+        ['spec.clusterIPs[0]: Invalid value: ["10.0.0.9","fd00::1"]: may not change once set'],
+    ),
+    "another family on the way to one": (
+        DUAL,
+        {
+            "spec.clusterIP": "fd00::1",
+            "spec.clusterIPs": ["fd00::1"],
+            "spec.ipFamilies": ["IPv6"],
+        },
+        [
+            'spec.clusterIPs[0]: Invalid value: ["fd00::1"]: may not change once set',
+            'spec.ipFamilies[0]: Invalid value: ["fd00::1"]: may not change once set',
+        ],
+    ),
     "family": (
         {},
         {"spec.ipFamilies": ["IPv6"]},
@@ -320,4 +359,34 @@ def test_only_load_balancers_have_ingress(update_faults):
     after = {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
     assert update_faults(Service, SERVICE, {}, after, "status") == [
         "status.loadBalancer.ingress: Forbidden: may only be used when `spec.type` is 'LoadBalancer'"
+    ]
+
+
+def test_what_defaulting_would_have_set_is_required(build):
+    bare = {
+        "metadata": SERVICE["metadata"],
+        "spec": {"ports": [{"port": 80, "protocol": "TCP", "targetPort": 80}]},
+    }
+    for kind, missing in (
+        ("LoadBalancer", ["allocateLoadBalancerNodePorts", "spec.externalTrafficPolicy"]),
+        ("ClusterIP", []),
+    ):
+        service = build(Service, bare, {"spec.type": kind}, defaulted=False)
+        assert [str(error) for error in validate(service)] == [
+            "spec.sessionAffinity: Required value",
+            *(f"{field}: Required value" for field in missing),
+            "spec.internalTrafficPolicy: Required value",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [(None, ""), ({}, ".clientIP"), ({"clientIP": {}}, ".clientIP.timeoutSeconds")],
+    ids=["none", "no client IP", "no timeout"],
+)
+def test_client_ip_affinity_needs_a_timeout(build, config, field):
+    changes = {"spec.sessionAffinity": "ClientIP", "spec.sessionAffinityConfig": config}
+    service = build(Service, SERVICE, changes, defaulted=False)
+    assert f"spec.sessionAffinityConfig{field}: Required value: when session affinity type is ClientIP" in [
+        str(error) for error in validate(service)
     ]
