@@ -44,7 +44,6 @@ _PATH_MAX: Final = 4095
 _SYSCTL_MAX: Final = 253
 _SYSCTL_SEGMENT: Final = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 _SYSCTL: Final = rf"^({_SYSCTL_SEGMENT}[\./])*{_SYSCTL_SEGMENT}$"
-_SYSCTL_RE: Final = re.compile(_SYSCTL)
 _IPC_SYSCTLS: Final = ("kernel.shm", "kernel.msg", "fs.mqueue.")
 _UTS_SYSCTLS: Final = ("kernel.domainname", "kernel.hostname")
 
@@ -93,7 +92,7 @@ def _validate_sysctls(sysctls: tuple[Sysctl, ...], spec: PodSpec, path: Path, er
         at, name = path.index(i).child("name"), sysctl.name
         if not name:
             errors.append(required(at))
-        elif len(name) > _SYSCTL_MAX or not _SYSCTL_RE.match(name):
+        elif len(name) > _SYSCTL_MAX or not re.fullmatch(_SYSCTL, name):
             detail = f"must have at most {_SYSCTL_MAX} characters and match regex {_SYSCTL}"
             errors.append(invalid(at, name, detail))
         elif name in seen:

@@ -36,12 +36,15 @@ _HOST_PATH_TYPES: Final = (
     "FileOrCreate",
     "Socket",
 )
-_IQN: Final = re.compile(r"iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)$", re.ASCII)
-_EUI: Final = re.compile(r"eui.[a-zA-Z0-9]{16}$", re.ASCII)
-_NAA: Final = re.compile(r"naa.[a-zA-Z0-9]{32}$", re.ASCII)
+# Patterns that few volumes need stay text: compiling them would cost every start.
+_INITIATORS: Final = {
+    "iqn": r"iqn\.[0-9]{4}-[0-9]{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)\Z",
+    "eui": r"\Aeui.[a-zA-Z0-9]{16}\Z",
+    "naa": r"\Anaa.[a-zA-Z0-9]{32}\Z",
+}
 _CSI_DRIVER_MAX: Final = 63
 _QUOBYTE_REGISTRY: Final = "must be a host:port pair or multiple pairs separated by commas"
-_HOST_PORT: Final = re.compile(r"(?:\[[^\[\]]*\]|[^:\[\]]*):[^:\[\]]*")
+_HOST_PORT: Final = r"(?:\[[^\[\]]*\]|[^:\[\]]*):[^:\[\]]*"
 _ISCSI_PORTAL: Final = (
     "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is"
     " specified."
@@ -122,11 +125,10 @@ def validate_iscsi(
 
 
 def _validate_initiator(name: str, path: Path, unknown: str, errors: Errors) -> None:
-    forms = {"iqn": _IQN, "eui": _EUI, "naa": _NAA}
-    form = forms.get(name[:3])
+    form = _INITIATORS.get(name[:3])
     if form is None:
         errors.append(invalid(path, name, unknown))
-    elif not (form.search(name) if form is _IQN else form.match(name)):
+    elif not re.search(form, name):
         errors.append(invalid(path, name, "must be valid format"))
 
 
@@ -194,7 +196,7 @@ def validate_quobyte(source: core_v1.QuobyteVolumeSource, path: Path, errors: Er
         errors.append(required(path.child("tenant"), detail))
     else:
         for pair in source.registry.split(","):
-            if not _HOST_PORT.fullmatch(pair):
+            if not re.fullmatch(_HOST_PORT, pair):
                 errors.append(invalid(path.child("registry"), source.registry, _QUOBYTE_REGISTRY))
     if not source.volume:
         errors.append(required(path.child("volume")))

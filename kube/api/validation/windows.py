@@ -18,12 +18,13 @@ _SPEC_MAX_KIB: Final = 64
 _DOMAIN_MAX: Final = 256
 _USER_MAX: Final = 104
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_NETBIOS: Final = re.compile(r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}')
+# Patterns that few pods need stay text: compiling them would cost every start.
+_CONTROL: Final = r"[\x00-\x1f\x7f]"
+_NETBIOS: Final = r'[^\\/:*?"<>|.][^\\/:*?"<>|]{0,14}'
 _DNS_LABEL: Final = "[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
-_DNS: Final = re.compile(rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*")
-_ONLY_DOTS: Final = re.compile("[. ]+")
-_NO_USER_CHARS: Final = re.compile(r'["/\\:;|=,+*?<>@\[\]]')
+_DNS: Final = rf"{_DNS_LABEL}(?:\.{_DNS_LABEL})*"
+_ONLY_DOTS: Final = "[. ]+"
+_NO_USER_CHARS: Final = r'["/\\:;|=,+*?<>@\[\]]'
 
 
 def validate_windows_options(
@@ -50,7 +51,7 @@ def _user_name_complaints(text: str) -> list[str]:
     parts = text.split("\\")
     if not text:
         return ["runAsUserName cannot be an empty string"]
-    if _CONTROL.search(text):
+    if re.search(_CONTROL, text):
         return ["runAsUserName cannot contain control characters"]
     if len(parts) > 2:
         return ["runAsUserName cannot contain more than one backslash"]
@@ -61,7 +62,7 @@ def _user_name_complaints(text: str) -> list[str]:
             f"runAsUserName's Domain length must be under {_DOMAIN_MAX} characters",
         ),
         (
-            len(parts) == 2 and not (_NETBIOS.fullmatch(parts[0]) or _DNS.fullmatch(parts[0])),
+            len(parts) == 2 and not (re.fullmatch(_NETBIOS, parts[0]) or re.fullmatch(_DNS, parts[0])),
             "runAsUserName's Domain doesn't match the NetBios nor the DNS format",
         ),
         (not user, "runAsUserName's User cannot be empty"),
@@ -70,11 +71,11 @@ def _user_name_complaints(text: str) -> list[str]:
             f"runAsUserName's User length must not be longer than {_USER_MAX} characters",
         ),
         (
-            _ONLY_DOTS.fullmatch(user) is not None,
+            re.fullmatch(_ONLY_DOTS, user) is not None,
             "runAsUserName's User cannot contain only periods or spaces",
         ),
         (
-            _NO_USER_CHARS.search(user) is not None,
+            re.search(_NO_USER_CHARS, user) is not None,
             "runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]",
         ),
     )
