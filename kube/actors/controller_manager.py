@@ -23,6 +23,12 @@ R = TypeVar("R")
 
 NewController = Callable[[Environment], Controller]
 
+EVENT_SOURCES: Final[Mapping[str, str]] = {
+    "replicationcontroller": "replication-controller",
+    "nodelifecycle": "node-controller",
+}
+"""Who the events of a controller come from, where that is not ``NAME-controller``."""
+
 
 def enabled(names: Iterable[str], selection: Sequence[str]) -> tuple[str, ...]:
     """What ``--controllers`` leaves on: ``*`` is all, ``name`` one more, ``-name`` one less; the first that matches decides.
@@ -99,7 +105,7 @@ class ControllerManager(Actor[Any]):
     def _start(self, name: str, initializer: NewController) -> None:
         broadcaster = self._broadcaster
         assert broadcaster is not None
-        recorder = broadcaster.recorder(f"{name}-controller")
+        recorder = broadcaster.recorder(EVENT_SOURCES.get(name, f"{name}-controller"))
         ref: Ref[ControllerMessage]
 
         def enqueue_after(key: str, seconds: float) -> None:

@@ -1,0 +1,91 @@
+"""Which owner a change of a pod concerns, and what it says to the owner's expectations. Pure."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
+
+from kube.api.types.core_v1 import Pod
+from kube.apimachinery.labels import Selector
+from kube.apimachinery.meta.accessor import controller_of
+from kube.client.keys import HasMetadata, meta_namespace_key
+from kube.client.lister import Lister
+from kube.controllers.expectations import Expectations
+from kube.controllers.ownership import owner_of
+
+T = TypeVar("T", bound=HasMetadata)
+
+
+class PodObserver(Generic[T]):
+    """The ``Keys`` of a controller's pods: the key of the owner, and for an orphan those of all that could adopt it.
+
+    An addition with a deletion timestamp, and an update that brings one, count as a deletion: an object is not seen
+    alive again. Semantics: addPod, updatePod and deletePod of pkg/controller/replicaset/replica_set.go.
+    """
+
+    __slots__ = ("_expectations", "_group", "_kind", "_lister", "_selector")
+
+    def __init__(
+        self,
+        kind: str,
+        group: str,
+        lister: Lister[T],
+        selector: Callable[[T], Selector],
+        expectations: Expectations,
+    ) -> None:
+        self._kind = kind
+        self._group = group
+        self._lister = lister
+        self._selector = selector
+        self._expectations = expectations
+
+    def __call__(self, old: Pod | None, new: Pod | None) -> Iterable[str]:
+        if new is None:
+            assert old is not None
+            return self._deleted(old)
+        if old is None:
+            return self._added(new)
+        return self._updated(old, new)
+
+    def _owner_key(self, pod: Pod) -> tuple[str, ...]:
+        owner = owner_of(pod, self._kind, self._group, self._lister)
+        return () if owner is None else (meta_namespace_key(owner),)
+
+    def _deleted(self, pod: Pod) -> tuple[str, ...]:
+        keys = self._owner_key(pod)
+        for key in keys:
+            self._expectations.deletion_observed(key, meta_namespace_key(pod))
+        return keys
+
+    def _added(self, pod: Pod) -> tuple[str, ...]:
+        if pod.metadata.deletion_timestamp is not None:
+            return self._deleted(pod)
+        if controller_of(pod.metadata) is None:
+            return self._adopters(pod)
+        keys = self._owner_key(pod)
+        for key in keys:
+            self._expectations.creation_observed(key)
+        return keys
+
+    def _updated(self, old: Pod, new: Pod) -> tuple[str, ...]:
+        relabelled = old.metadata.labels != new.metadata.labels
+        if new.metadata.deletion_timestamp is not None:
+            gone = self._deleted(new)
+            return (*gone, *self._deleted(old)) if relabelled else gone
+        before, after = controller_of(old.metadata), controller_of(new.metadata)
+        keys = self._owner_key(old) if before is not None and before != after else ()
+        if after is not None:
+            return (*keys, *self._owner_key(new))
+        if relabelled or before != after:
+            return (*keys, *self._adopters(new))
+        return keys
+
+    def _adopters(self, pod: Pod) -> tuple[str, ...]:
+        labels = pod.metadata.labels
+        return tuple(
+            meta_namespace_key(owner)
+            for owner in self._lister.list(namespace=pod.metadata.namespace)
+            if self._matches(owner, labels)
+        )
+
+    def _matches(self, owner: T, labels: Any) -> bool:
+        selector = self._selector(owner)
+        return not selector.empty and selector.matches(labels)

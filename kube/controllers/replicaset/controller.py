@@ -1,0 +1,123 @@
+"""Keeps as many pods as a replica set, or a replication controller, asks for.
+
+Semantics: ReplicaSetController of pkg/controller/replicaset.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from kube.api.helpers.pods import is_pod_active, is_pod_terminating
+from kube.api.types.core_v1 import Pod
+from kube.apimachinery.meta.accessor import controller_of
+from kube.client.keys import split_meta_namespace_key
+from kube.client.lister import Lister
+from kube.controllers.expectations import Expectations
+from kube.controllers.framework import Environment, Result, Watch, own_key
+from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager
+from kube.controllers.pod_control import BURST, PodControl, pod_from_template
+from kube.controllers.pod_observer import PodObserver
+from kube.controllers.replicaset.kinds import REPLICA_SET, REPLICATION_CONTROLLER, Kind
+from kube.controllers.replicaset.ranking import pods_to_delete
+from kube.controllers.replicaset.status import new_status
+from kube.controllers.status_writer import write_status
+
+PACE: Final = 2e-5
+"""Seconds of pause for each pod that a reconcile has walked: a set of n pods that all change one by one costs n, not n²."""
+
+PACED_FROM: Final = 50
+"""Pods from which a set is paced."""
+
+
+class ReplicaSetController:
+    """One key is ``namespace/name`` of the owner."""
+
+    workers = 5
+
+    def __init__(self, environment: Environment, kind: Kind = REPLICA_SET) -> None:
+        self.name = kind.name
+        self._kind = kind
+        self._environment = environment
+        self._owners: Lister[Any] = environment.listers.lister(kind.type)
+        self._pods: Lister[Pod] = environment.listers.lister(Pod)
+        self._expectations = Expectations(environment.monotonic)
+        self._control = PodControl(environment, self._expectations)
+        self._refs = RefManager(environment.client, environment.gather)
+        self._rest: dict[str, tuple[float, int]] = {}
+        """Until when a key rests, and the generation that it was reconciled at."""
+
+    def watches(self) -> Sequence[Watch[Any]]:
+        kind = self._kind
+        observer = PodObserver(kind.kind, kind.group, self._owners, kind.selector, self._expectations)
+        return (
+            Watch(kind.type, own_key, INDEXES),
+            Watch(Pod, observer, INDEXES),
+        )
+
+    async def reconcile(self, key: str) -> Result:
+        namespace, name = split_meta_namespace_key(key)
+        owner = self._owners.get(namespace, name)
+        if owner is None:
+            self._expectations.forget(key)
+            self._rest.pop(key, None)
+            return Result()
+        pause = self._pause(key, owner)
+        if pause > 0:
+            return Result(pause)
+        return await self._sync(key, owner)
+
+    def _pause(self, key: str, owner: Any) -> float:
+        until, generation = self._rest.get(key, (0.0, -1))
+        return until - self._environment.monotonic() if generation == owner.metadata.generation else 0.0
+
+    async def _sync(self, key: str, owner: Any) -> Result:
+        needs_sync = self._expectations.satisfied(key)
+        pods = await self._refs.claim(
+            owner, self._kind.selector(owner), self._pods, Pod, may_adopt=is_pod_active
+        )
+        active = [pod for pod in pods if is_pod_active(pod)]
+        terminating = sum(1 for pod in pods if is_pod_terminating(pod))
+        error: Exception | None = None
+        if needs_sync and owner.metadata.deletion_timestamp is None:
+            error = await self._manage_replicas(key, owner, active)
+        status, wait = new_status(
+            self._kind, owner, active, terminating, error=error, now=self._environment.now()
+        )
+        self._pace(key, owner, len(pods))
+        if status != owner.status:
+            await write_status(self._environment.client, owner, status)
+        if error is not None:
+            raise error
+        return Result(wait)
+
+    def _pace(self, key: str, owner: Any, walked: int) -> None:
+        if walked >= PACED_FROM:
+            until = self._environment.monotonic() + walked * PACE
+            self._rest[key] = (until, owner.metadata.generation)
+        else:
+            self._rest.pop(key, None)
+
+    async def _manage_replicas(self, key: str, owner: Any, active: Sequence[Pod]) -> Exception | None:
+        wanted = owner.spec.replicas or 0
+        excess = len(active) - wanted
+        if excess < 0:
+            pod = pod_from_template(owner.spec.template, owner)
+            return await self._control.create(key, owner, [pod] * min(-excess, BURST))
+        if excess > 0:
+            doomed = pods_to_delete(active, self._related(owner), min(excess, BURST), self._environment.now())
+            return await self._control.delete(key, owner, doomed)
+        return None
+
+    def _related(self, owner: Any) -> list[Pod]:
+        """The pods of all sets that this one's own owner has: they share nodes with this one's."""
+        above = controller_of(owner.metadata)
+        siblings = (owner,) if above is None else self._owners.by_index(BY_CONTROLLER, above.uid)
+        by_index = self._pods.by_index
+        return [pod for each in siblings for pod in by_index(BY_CONTROLLER, each.metadata.uid)]
+
+
+def replica_set_controller(environment: Environment) -> ReplicaSetController:
+    return ReplicaSetController(environment, REPLICA_SET)
+
+
+def replication_controller(environment: Environment) -> ReplicaSetController:
+    return ReplicaSetController(environment, REPLICATION_CONTROLLER)
