@@ -20,5 +20,6 @@ def _lazily(module: str, name: str) -> NewController:
 INITIALIZERS: Final[Mapping[str, NewController]] = {
     "replicaset": _lazily("replicaset.controller", "replica_set_controller"),
     "replicationcontroller": _lazily("replicaset.controller", "replication_controller"),
+    "serviceaccount": _lazily("serviceaccount", "ServiceAccountController"),
 }
 """In the order in which they start."""
