@@ -37,6 +37,8 @@ REQUEST_TIMEOUT: Final = 60.0
 _AUDIT_ID: Final = "Audit-ID"
 _MAX_AUDIT_ID: Final = 64
 _CARRIES_BODY: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
+_BOUNDED: Final = frozenset({"get", "list", "watch"})
+"""What waits for nobody but the store, which has a deadline of its own; a watch ends by its own time."""
 _PANIC: Final = "This request caused apiserver to panic. Look in the logs for details."
 
 
@@ -102,7 +104,7 @@ class FilterChain:
     async def _answered(self, request: HttpRequest, info: RequestInfo, warnings: list[str]) -> Answer:
         """The answer, or the error as one."""
         try:
-            if info.verb == "watch":
+            if info.verb in _BOUNDED and "timeout" not in request.query:
                 return await self._dispatch(request, info, warnings)
             async with asyncio.timeout(_time_allowed(request)):
                 return await self._dispatch(request, info, warnings)

@@ -5,11 +5,7 @@ connection lives, the validity period, is checked with every request.
 """
 
 from collections import OrderedDict
-from typing import Final
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING, Final
 
 from kube.api.types.authentication_v1 import UserInfo
 from kube.apiserver.authentication.interface import (
@@ -19,6 +15,9 @@ from kube.apiserver.authentication.interface import (
     with_authenticated_group,
 )
 from kube.base.clock import Clock
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _REMEMBERED: Final = 1024
 """Certificates whose parsed form is kept: a hundred microseconds each, and most requests repeat one."""
@@ -46,6 +45,10 @@ class CertificateAuthenticator:
 
 def _read(der: bytes) -> tuple[UserInfo | None, float, float]:
     """The user (None without a common name) and the period of validity, in seconds since the epoch."""
+    from cryptography import x509  # noqa: PLC0415  # 40 ms that only a server with clients' certificates needs
+    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
     try:
         certificate = x509.load_der_x509_certificate(der)
         subject = certificate.subject
@@ -64,6 +67,6 @@ def _read(der: bytes) -> tuple[UserInfo | None, float, float]:
     return with_authenticated_group(user), *period
 
 
-def _values(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+def _values(name: "x509.Name", oid: "x509.ObjectIdentifier") -> tuple[str, ...]:
     values = (attribute.value for attribute in name.get_attributes_for_oid(oid))
     return tuple(value.decode() if isinstance(value, bytes) else value for value in values)

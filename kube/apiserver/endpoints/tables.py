@@ -4,13 +4,16 @@ Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers/response.go, an
 section "Receiving resources as Tables".
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from msgspec import Raw
 from msgspec.structs import replace
 
+from kube.api.conversion.convert import convert
 from kube.api.printers.columns import Printer
 from kube.api.printers.registry import printer_for
+from kube.api.types import autoscaling_v1, autoscaling_v2, core_v1, events_v1
 from kube.apimachinery.errors import invalid
 from kube.apimachinery.field import Path, not_supported
 from kube.apimachinery.meta.v1 import ListMeta, PartialObjectMetadata, Table, TableRow
@@ -21,6 +24,11 @@ from kube.apiserver.storage.interface import Entry
 INCLUDE_OBJECT: Final = ("Metadata", "None", "Object")
 META_GROUP: Final = "meta.k8s.io"
 _NULL: Final = Raw(b"null")
+_PRINTED_AS: Final[Mapping[type, type]] = {
+    autoscaling_v1.HorizontalPodAutoscaler: autoscaling_v2.HorizontalPodAutoscaler,
+    events_v1.Event: core_v1.Event,
+}
+"""Printers take objects of the storage version."""
 
 
 def include_object(query: Query) -> str:
@@ -51,8 +59,10 @@ class TableMaker:
 
     def row(self, obj: Any, encoded: bytes | None, now: float) -> TableRow:
         """`encoded` is the object's JSON, read only where rows carry whole objects."""
-        printer = self._printer
-        cells, conditions = printer.cells(obj, now), printer.conditions(obj)
+        printer, printed = self._printer, obj
+        if (stored := _PRINTED_AS.get(type(obj))) is not None:
+            printed = convert(obj, stored)
+        cells, conditions = printer.cells(printed, now), printer.conditions(printed)
         return TableRow(cells=cells, conditions=conditions, object=self._object(obj, encoded))
 
     def entry_row(self, entry: Entry, now: float) -> TableRow:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from kube.api.resources import builtin_table
+from kube.api.types import autoscaling_v1, events_v1
 from kube.api.types.autoscaling_v1 import Scale
 from kube.api.types.core_v1 import Container, Pod, PodList, PodSpec
 from kube.apimachinery.errors import ApiError
@@ -147,6 +148,34 @@ def test_include_object_is_a_parameter():
 def test_the_table_of_another_kind_follows_the_object():
     scale = Scale(metadata=ObjectMeta(name="web", namespace="ns"))
     assert json.loads(encoded(ObjectResult(scale), TABLE))["rows"][0]["cells"][0] == "web"
+
+
+@pytest.mark.parametrize(
+    ("obj", "cells"),
+    [
+        (
+            autoscaling_v1.HorizontalPodAutoscaler(
+                metadata=ObjectMeta(name="h"),
+                spec=autoscaling_v1.HorizontalPodAutoscalerSpec(
+                    scale_target_ref=autoscaling_v1.CrossVersionObjectReference(
+                        kind="Deployment", name="web"
+                    ),
+                    max_replicas=3,
+                    target_cpu_utilization_percentage=50,
+                ),
+            ),
+            ["h", "Deployment/web", "cpu: <unknown>/50%"],
+        ),
+        (
+            events_v1.Event(metadata=ObjectMeta(name="e"), type="Normal", note="hello"),
+            ["<unknown>", "Normal", ""],
+        ),
+    ],
+    ids=["autoscaling/v1", "events.k8s.io/v1"],
+)
+def test_tables_of_versions_that_are_not_stored(obj, cells):
+    row = json.loads(encoded(ObjectResult(obj), TABLE))["rows"][0]
+    assert row["cells"][:3] == cells
 
 
 def test_metadata_alone():
