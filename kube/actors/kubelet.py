@@ -246,7 +246,7 @@ class Kubelet(Actor[StreamMessage]):
         return written
 
     def _note_network(self) -> None:
-        cidr = self._config.pod_cidr or self._state.node.spec.pod_cidr
+        cidr = self._state.node.spec.pod_cidr
         if cidr and not self._has_network:
             self._runtime.set_pod_cidr(cidr)
             self._has_network = True

@@ -93,16 +93,16 @@ def initial_node(config: KubeletConfig, runtime_version: str, now: float) -> Nod
 
 
 def reconciled(node: Node, config: KubeletConfig) -> Node:
-    """A node that exists already, with the labels and annotations that it must have; itself if it has them."""
+    """A node that exists already, with the labels, annotations and pod CIDR that it must have; itself if it has them."""
     labels = {**node.metadata.labels, **default_labels(config)}
     annotations = {**node.metadata.annotations, **_ANNOTATIONS}
-    if labels == node.metadata.labels and annotations == node.metadata.annotations:
+    spec = node.spec
+    if config.pod_cidr and not spec.pod_cidr:
+        spec = replace(spec, pod_cidr=config.pod_cidr, pod_cidrs=(config.pod_cidr,))
+    metadata = node.metadata
+    if spec is node.spec and labels == metadata.labels and annotations == metadata.annotations:
         return node
-    return replace(node, metadata=replace(node.metadata, labels=labels, annotations=annotations))
-
-
-def network_ready(node: Node) -> bool:
-    return bool(node.spec.pod_cidr)
+    return replace(node, metadata=replace(metadata, labels=labels, annotations=annotations), spec=spec)
 
 
 def node_status(
@@ -135,7 +135,7 @@ def _timeless(status: NodeStatus) -> NodeStatus:
 def _conditions(node: Node, now: float) -> tuple[NodeCondition, ...]:
     """The kubelet's four, Ready last, behind those of others."""
     own: list[tuple[str, Verdict]] = [*_PRESSURES]
-    ready = _READY if network_ready(node) else ("False", "KubeletNotReady", NETWORK_NOT_READY)
+    ready = _READY if node.spec.pod_cidr else ("False", "KubeletNotReady", NETWORK_NOT_READY)
     own.append((NODE_READY, ready))
     owned = [type_ for type_, _ in own]
     foreign = [each for each in node.status.conditions if each.type not in owned]
