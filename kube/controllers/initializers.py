@@ -18,8 +18,10 @@ def _lazily(module: str, name: str) -> NewController:
 
 
 INITIALIZERS: Final[Mapping[str, NewController]] = {
+    "deployment": _lazily("deployment.controller", "DeploymentController"),
     "replicaset": _lazily("replicaset.controller", "replica_set_controller"),
     "replicationcontroller": _lazily("replicaset.controller", "replication_controller"),
     "serviceaccount": _lazily("serviceaccount", "ServiceAccountController"),
+    "namespace": _lazily("namespace", "NamespaceController"),
 }
 """In the order in which they start."""

@@ -38,7 +38,7 @@ def _namespace_key(old: Namespace | None, new: Namespace | None) -> Iterable[str
     return own_key(old, new) if new is not None else ()
 
 
-def _namespace_of(old: ConfigMap | None, new: ConfigMap | None) -> Iterable[str]:
+def _namespace_of(old: ConfigMap | None, _new: ConfigMap | None) -> Iterable[str]:
     if old is not None and old.metadata.name == CONFIG_MAP:
         return (old.metadata.namespace,)
     return ()

@@ -48,8 +48,9 @@ def held(cluster: Any, kind: Any, name: str, in_namespace: str | None = "default
         try:
             return await cluster.client.get(kind, name, namespace=in_namespace)
         except ApiError as error:
-            assert is_not_found(error)
-            return None
+            if is_not_found(error):
+                return None
+            raise
 
     return check
 
