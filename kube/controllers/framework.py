@@ -6,7 +6,7 @@ client that it was given. ``kube.actors.controller_manager`` runs it: one work q
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from kube.base.chance import Chance
 from kube.client.events import EventRecorder
@@ -16,10 +16,13 @@ from kube.client.store import IndexFunction
 from kube.client.typed import TypedClient
 from kube.client.workqueue import Result
 
-__all__ = ["Controller", "Environment", "Gather", "Keys", "Result", "Watch", "own_key"]
+__all__ = ["CONFLICT_PAUSE", "Controller", "Environment", "Gather", "Keys", "Result", "Watch", "own_key"]
 
 T = TypeVar("T", bound=HasMetadata)
 R = TypeVar("R")
+
+CONFLICT_PAUSE: Final = 0.02
+"""Seconds to give a cache that was behind what a controller wrote, before the key is tried again: no failure to log."""
 
 Keys = Callable[[T | None, T | None], Iterable[str]]
 """Maps a change (old, new) to the keys that it concerns. Pure and quick; called once for each change."""

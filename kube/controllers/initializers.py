@@ -23,5 +23,6 @@ INITIALIZERS: Final[Mapping[str, NewController]] = {
     "replicationcontroller": _lazily("replicaset.controller", "replication_controller"),
     "serviceaccount": _lazily("serviceaccount", "ServiceAccountController"),
     "namespace": _lazily("namespace", "NamespaceController"),
+    "nodeipam": _lazily("nodeipam", "NodeIpamController"),
 }
 """In the order in which they start."""

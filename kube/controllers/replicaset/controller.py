@@ -11,11 +11,11 @@ from kube.api.types.core_v1 import Pod
 from kube.apimachinery.meta.accessor import controller_of
 from kube.client.keys import split_meta_namespace_key
 from kube.client.lister import Lister
+from kube.controllers.dependents import DependentObserver
 from kube.controllers.expectations import Expectations
 from kube.controllers.framework import Environment, Result, Watch, own_key
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager
 from kube.controllers.pod_control import BURST, PodControl, pod_from_template
-from kube.controllers.pod_observer import PodObserver
 from kube.controllers.replicaset.kinds import REPLICA_SET, REPLICATION_CONTROLLER, Kind
 from kube.controllers.replicaset.ranking import pods_to_delete
 from kube.controllers.replicaset.status import new_status
@@ -47,7 +47,7 @@ class ReplicaSetController:
 
     def watches(self) -> Sequence[Watch[Any]]:
         kind = self._kind
-        observer = PodObserver(kind.kind, kind.group, self._owners, kind.selector, self._expectations)
+        observer = DependentObserver(kind.kind, kind.group, self._owners, kind.selector, self._expectations)
         return (
             Watch(kind.type, own_key, INDEXES),
             Watch(Pod, observer, INDEXES),

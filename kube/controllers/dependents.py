@@ -1,9 +1,8 @@
-"""Which owner a change of a pod concerns, and what it says to the owner's expectations. Pure."""
+"""Which owner a change of a dependent concerns, and what it says to the owner's expectations. Pure."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
-from kube.api.types.core_v1 import Pod
 from kube.apimachinery.labels import Selector
 from kube.apimachinery.meta.accessor import controller_of
 from kube.client.keys import HasMetadata, meta_namespace_key
@@ -14,8 +13,8 @@ from kube.controllers.ownership import owner_of
 T = TypeVar("T", bound=HasMetadata)
 
 
-class PodObserver(Generic[T]):
-    """The ``Keys`` of a controller's pods: the key of the owner, and for an orphan those of all that could adopt it.
+class DependentObserver(Generic[T]):
+    """The ``Keys`` of what a controller owns, pods above all: the key of the owner, and for an orphan those of all that could adopt it.
 
     An addition with a deletion timestamp, and an update that brings one, count as a deletion: an object is not seen
     alive again. Semantics: addPod, updatePod and deletePod of pkg/controller/replicaset/replica_set.go.
@@ -29,7 +28,7 @@ class PodObserver(Generic[T]):
         group: str,
         lister: Lister[T],
         selector: Callable[[T], Selector],
-        expectations: Expectations,
+        expectations: Expectations | None = None,
     ) -> None:
         self._kind = kind
         self._group = group
@@ -37,7 +36,7 @@ class PodObserver(Generic[T]):
         self._selector = selector
         self._expectations = expectations
 
-    def __call__(self, old: Pod | None, new: Pod | None) -> Iterable[str]:
+    def __call__(self, old: HasMetadata | None, new: HasMetadata | None) -> Iterable[str]:
         if new is None:
             assert old is not None
             return self._deleted(old)
@@ -45,27 +44,29 @@ class PodObserver(Generic[T]):
             return self._added(new)
         return self._updated(old, new)
 
-    def _owner_key(self, pod: Pod) -> tuple[str, ...]:
-        owner = owner_of(pod, self._kind, self._group, self._lister)
+    def _owner_key(self, obj: HasMetadata) -> tuple[str, ...]:
+        owner = owner_of(obj, self._kind, self._group, self._lister)
         return () if owner is None else (meta_namespace_key(owner),)
 
-    def _deleted(self, pod: Pod) -> tuple[str, ...]:
-        keys = self._owner_key(pod)
-        for key in keys:
-            self._expectations.deletion_observed(key, meta_namespace_key(pod))
+    def _deleted(self, obj: HasMetadata) -> tuple[str, ...]:
+        keys = self._owner_key(obj)
+        if self._expectations is not None:
+            for key in keys:
+                self._expectations.deletion_observed(key, meta_namespace_key(obj))
         return keys
 
-    def _added(self, pod: Pod) -> tuple[str, ...]:
-        if pod.metadata.deletion_timestamp is not None:
-            return self._deleted(pod)
-        if controller_of(pod.metadata) is None:
-            return self._adopters(pod)
-        keys = self._owner_key(pod)
-        for key in keys:
-            self._expectations.creation_observed(key)
+    def _added(self, obj: HasMetadata) -> tuple[str, ...]:
+        if obj.metadata.deletion_timestamp is not None:
+            return self._deleted(obj)
+        if controller_of(obj.metadata) is None:
+            return self._adopters(obj)
+        keys = self._owner_key(obj)
+        if self._expectations is not None:
+            for key in keys:
+                self._expectations.creation_observed(key)
         return keys
 
-    def _updated(self, old: Pod, new: Pod) -> tuple[str, ...]:
+    def _updated(self, old: HasMetadata, new: HasMetadata) -> tuple[str, ...]:
         relabelled = old.metadata.labels != new.metadata.labels
         if new.metadata.deletion_timestamp is not None:
             gone = self._deleted(new)
@@ -78,11 +79,11 @@ class PodObserver(Generic[T]):
             return (*keys, *self._adopters(new))
         return keys
 
-    def _adopters(self, pod: Pod) -> tuple[str, ...]:
-        labels = pod.metadata.labels
+    def _adopters(self, obj: HasMetadata) -> tuple[str, ...]:
+        labels = obj.metadata.labels
         return tuple(
             meta_namespace_key(owner)
-            for owner in self._lister.list(namespace=pod.metadata.namespace)
+            for owner in self._lister.list(namespace=obj.metadata.namespace)
             if self._matches(owner, labels)
         )
 
