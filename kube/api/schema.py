@@ -198,6 +198,16 @@ def fields_of(package: str, name: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
+@cache
+def message_of(package: str, name: str) -> tuple[Field, ...]:
+    """The fields of one type as its protobuf message has them: an inlined struct is one field, of the wire name ``""``."""
+    return tuple(
+        _field(package, ["" if row[0] == "(inline)" else row[0], *row[1:]])
+        for row in _rows().get((package, name), ())
+        if row[4]
+    )
+
+
 def _field(package: str, row: list[str]) -> Field:
     json, go_type, presence, proto, proto_kind, patch, list_, default, enum = row
     strategy, _, merge_key = patch.partition(":")

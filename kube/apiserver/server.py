@@ -46,6 +46,7 @@ _CONGESTED_MESSAGES: Final = 1024
 
 _LOG: Final = get_logger(__name__)
 _NO_CACHE: Final = ("Cache-Control", "no-cache, private")
+_SERVER: Final = ("Server", "kube-actors")
 
 
 class ListenError(Exception):
@@ -386,8 +387,10 @@ def _too_large() -> ApiError:
 
 def _headers(answer: HttpResponse | HttpStream) -> "CIMultiDict[str]":
     headers = CIMultiDict(answer.headers)
-    headers["Content-Type"] = answer.content_type
+    if answer.content_type:
+        headers["Content-Type"] = answer.content_type
     headers.setdefault(*_NO_CACHE)
+    headers.setdefault(*_SERVER)
     return headers
 
 

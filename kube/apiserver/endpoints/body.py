@@ -27,6 +27,7 @@ from kube.apimachinery.serializer import (
     strict_failure,
 )
 from kube.apimachinery.yaml import YamlError, yaml_to_json
+from kube.apiserver.endpoints import protobuf
 from kube.apiserver.endpoints.negotiation import body_media, patch_type
 from kube.apiserver.endpoints.options import check_delete_options
 from kube.client.interface import Patch
@@ -105,8 +106,14 @@ class BodyReader:
         return Patch(type=patch_type(content_type), data=data)  # type: ignore[arg-type]  # one of the four
 
     async def _to_json(self, data: bytes, content_type: str, kind: str) -> tuple[bytes, list[str]]:
-        if body_media(content_type) == "json":
+        media = body_media(content_type)
+        if media == "json":
             return data, []
+        if media == "protobuf":
+            try:
+                return protobuf.to_json(data), []
+            except DecodeError as error:
+                raise is_unrecognized(kind, error, data) from None
         try:
             if len(data) > INLINE_YAML and self._read_yaml is not None:
                 return await self._read_yaml(data)

@@ -77,7 +77,7 @@ class DiscoveryHandler:
         found = self._discovery.aggregated(core=core, version=version)
         headers = (("ETag", found.etag), ("Vary", "Accept"), ("Cache-Control", "public"))
         if request.header("If-None-Match") == found.etag:
-            return HttpResponse(304, headers=headers)
+            return HttpResponse(304, content_type="", headers=headers)
         content_type = f"application/json;g={AGGREGATED_GROUP};v={version};as={_LIST}"
         return HttpResponse(200, found.body, content_type, headers)
 

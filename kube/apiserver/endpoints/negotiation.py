@@ -1,8 +1,8 @@
 """In which form an answer is wanted and a body comes: the Accept and Content-Type headers.
 
 Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers/negotiation, and the pages "Kubernetes API Concepts"
-(alternate representations) and RFC 9110, section 12.5.1. Bodies are JSON or YAML; protobuf is not spoken, so a client
-that would rather have it gets the next form that it accepts.
+(alternate representations) and RFC 9110, section 12.5.1. Protobuf is read and not written: a client that would rather have
+it gets the next form that it accepts.
 """
 
 from functools import lru_cache
@@ -14,11 +14,14 @@ from msgspec.structs import replace
 from kube.apimachinery.errors import ApiError, not_acceptable, unsupported_media_type
 from kube.apiserver.endpoints.requestinfo import Query
 
-Media = Literal["json", "yaml"]
+Media = Literal["json", "yaml", "protobuf"]
 
 JSON: Final = "application/json"
 YAML: Final = "application/yaml"
+PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 MEDIA_TYPES: Final = (JSON, YAML)
+"""What answers are written in."""
+BODY_TYPES: Final = (JSON, YAML, PROTOBUF)
 STREAM_TYPES: Final = (JSON,)
 PATCH_TYPES: Final = (
     "application/json-patch+json",
@@ -27,7 +30,7 @@ PATCH_TYPES: Final = (
     "application/apply-patch+yaml",
 )
 
-_MEDIA: Final[dict[str, Media]] = {JSON: "json", YAML: "yaml"}
+_MEDIA: Final[dict[str, Media]] = {JSON: "json", YAML: "yaml", PROTOBUF: "protobuf"}
 _TRANSFORMS: Final = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 _META_VERSIONS: Final = ("v1", "v1beta1")
 
@@ -166,7 +169,7 @@ def body_media(content_type: str) -> Media:
         return "json"
     media = _MEDIA.get(media_type)
     if media is None:
-        raise unsupported_media_type(MEDIA_TYPES)
+        raise unsupported_media_type(BODY_TYPES)
     return media
 
 

@@ -46,7 +46,7 @@ class OpenAPIHandler:
         asked = first(request.query, "hash")
         if asked and asked != document.etag:
             where = f"{request.path}?hash={document.etag}"
-            return HttpResponse(301, headers=(("Location", where),))
+            return HttpResponse(301, content_type="", headers=(("Location", where),))
         answer = _answer(request, document, JSON)
         if asked:
             answer.headers.append(("Cache-Control", "public, immutable"))
@@ -68,5 +68,5 @@ def _answer(request: HttpRequest, document: Document, content_type: str) -> Http
     etag = f'"{document.etag}"'
     headers = (("ETag", etag), ("Vary", "Accept"))
     if request.header("If-None-Match") == etag:
-        return HttpResponse(304, headers=headers)
+        return HttpResponse(304, content_type="", headers=headers)
     return HttpResponse(200, document.body, content_type, headers)

@@ -58,7 +58,11 @@ class HttpRequest:
 
 
 class HttpResponse:
-    """An answer. A body that is an iterator is sent piece by piece as it is made."""
+    """An answer. A body that is an iterator is sent piece by piece as it is made.
+
+    Without a body the content type is empty: a client that asks again whether a document is the same (304) would take
+    the type of this answer for that of the document.
+    """
 
     __slots__ = ("body", "content_type", "headers", "status")
 

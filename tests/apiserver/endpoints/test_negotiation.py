@@ -95,21 +95,21 @@ def test_people_get_indented_json(query, agent, expected):
 
 @pytest.mark.parametrize(
     ("content_type", "media"),
-    [("", "json"), ("application/json", "json"), ("Application/JSON; charset=utf-8", "json"), ("application/yaml", "yaml")],
+    [("", "json"), ("application/json", "json"), ("Application/JSON; charset=utf-8", "json"), ("application/yaml", "yaml"), ("application/vnd.kubernetes.protobuf", "protobuf")],
 )  # fmt: skip
 def test_bodies(content_type, media):
     assert body_media(content_type) == media
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/vnd.kubernetes.protobuf"]
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/cbor"]
 )
 def test_other_bodies_are_415(content_type):
     with pytest.raises(ApiError) as caught:
         body_media(content_type)
     assert caught.value.code == 415
     assert caught.value.message == (
-        "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"
+        "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"
     )
 
 

@@ -46,6 +46,7 @@ async def test_aggregated_discovery_has_an_etag(api):
     )
     again = await api.get("/apis", headers={"Accept": KUBECTL, "If-None-Match": reply.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
+    assert "Content-Type" not in again.headers
     older = await api.get("/api", headers={"Accept": KUBECTL.split(",")[1]})
     assert older.json["apiVersion"] == "apidiscovery.k8s.io/v2beta1"
     assert (await api.get("/apis", headers={"Accept": "application/json," + AGGREGATED})).json[
