@@ -5,10 +5,9 @@ in process and over HTTP, and any runtime: what runs containers is handed in (``
 """
 
 import asyncio
+import random
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
-
-from msgspec.structs import replace
 
 from kube.actors.informer import Selection, StreamMessage, WatchStream
 from kube.actors.pod_worker import PodWorker
@@ -23,18 +22,19 @@ from kube.api.types.core_v1 import Node, ObjectReference, Pod
 from kube.apimachinery import errors
 from kube.apimachinery.errors import ApiError
 from kube.base.backoff import Backoff
+from kube.base.chance import Chance
 from kube.base.logging import Logger
 from kube.base.timers import Timer
 from kube.client.event_broadcaster import EventBroadcaster
-from kube.client.events import NORMAL, EventRecorder
+from kube.client.events import NORMAL
 from kube.client.reflector import Reflector
 from kube.client.store import Indexer
 from kube.client.typed import TypedClient
-from kube.cri.interface import ContainerEvent, ImageService, ProbeRunner, RuntimeService
+from kube.cri.interface import ContainerEvent
 from kube.cri.simulated import SimulatedRuntime
 from kube.kubelet import events
 from kube.kubelet.config import COMPONENT, KubeletConfig
-from kube.kubelet.lifecycle import Rejection, admit
+from kube.kubelet.lifecycle import Rejection, Usage, admit
 from kube.kubelet.node import NodeState
 from kube.kubelet.node_status import (
     LEASE_NAMESPACE,
@@ -61,23 +61,15 @@ class Kubelet(Actor[StreamMessage]):
     mailbox = MailboxSpec(capacity=256, overflow=Overflow.CLOSE)
 
     def __init__(
-        self,
-        config: KubeletConfig,
-        client: TypedClient,
-        recorder: EventRecorder,
-        *,
-        runtime: RuntimeService,
-        images: ImageService,
-        probes: ProbeRunner,
+        self, state: NodeState, client: TypedClient, manager: StatusManager, chance: random.Random
     ) -> None:
-        self._config = config
+        """``client``, ``manager`` and ``chance`` may serve any number of kubelets."""
+        self._state = state
         self._client = client
-        self._runtime = runtime
-        self._images = images
-        self._probes = probes
-        self._recorder = recorder
-        self._manager = StatusManager(client)
+        self._manager = manager
+        self._chance = chance
         self._workers: dict[str, PodWorker] = {}
+        self._stream: WatchStream[Pod] | None = None
         self._lease: Lease | None = None
         self._reported = 0.0
         self._beat: Timer | None = None
@@ -85,45 +77,41 @@ class Kubelet(Actor[StreamMessage]):
         self._has_network = False
 
     async def on_start(self) -> None:
-        context, config = self.context, self._config
-        self._state = NodeState(
-            config,
-            self._runtime,
-            self._images,
-            self._probes,
-            recorder=self._recorder,
-            clock=context.clock,
-        )
-        self._state.node = await self._register()
+        context, state = self.context, self._state
+        config = state.config
+        state.usage = Usage()
+        state.node = await self._register()
         self._note_network()
-        self._runtime.listen(self._container_changed)
+        state.runtime.listen(self._container_changed)
         self._stream = WatchStream(
             context,
             self._client.transport,
             Selection(self._client.resource(Pod), field_selector=f"spec.nodeName={config.node_name}"),
-            Reflector[Pod](Indexer(), context.chance),
+            Reflector[Pod](Indexer(), self._chance),
         )
         self._stream.start()
-        first = config.lease_renew_interval * context.chance.random()
+        first = config.lease_renew_interval * self._chance.random()
         self._beat = context.system.timers.after(first, self._heart_beats)
 
     def on_stop(self) -> None:
-        self._runtime.listen(None)
+        self._state.runtime.listen(None)
         if self._beat is not None:
             self._beat.cancel()
         for worker in self._workers.values():
             worker.close()
-        if hasattr(self, "_stream"):
+        if self._stream is not None:
             self._stream.stop()
 
     def on_overflow(self, lost: int) -> None:
         self.context.log.warning("kubelet fell behind", lost=lost)
+        assert self._stream is not None
         self._stream.stop()
         self._stream.start()
 
     # Pods
 
     def receive(self, message: StreamMessage) -> None:
+        assert self._stream is not None
         for old, new in self._stream.receive(message):
             if new is None:
                 assert old is not None
@@ -150,9 +138,10 @@ class Kubelet(Actor[StreamMessage]):
         """What is known of the node's labels may be old: look before rejecting."""
         uid = pod.metadata.uid
         try:
-            self._state.node = await self._client.get(Node, self._config.node_name)
+            self._state.node = await self._client.get(Node, self._state.config.node_name)
         except ApiError as error:
             self.context.log.warning("node not read", error=str(error))
+        assert self._stream is not None
         current = self._stream.lister.get(pod.metadata.namespace, pod.metadata.name)
         if current is None or current.metadata.uid != uid or uid in self._workers:
             return
@@ -163,7 +152,7 @@ class Kubelet(Actor[StreamMessage]):
 
     def _work(self, pod: Pod, rejection: Rejection | None) -> None:
         if rejection is not None:
-            self._recorder.event(pod, "Warning", rejection.reason, rejection.message)
+            self._state.recorder.event(pod, "Warning", rejection.reason, rejection.message)
         worker = PodWorker(pod, self._state, self._manager, self, rejection)
         self._workers[pod.metadata.uid] = worker
         if self._has_network or rejection is not None or pod.spec.host_network:
@@ -198,21 +187,21 @@ class Kubelet(Actor[StreamMessage]):
 
     async def _register(self) -> Node:
         """Until the API server has the Node."""
-        config, context = self._config, self.context
+        config, context = self._state.config, self.context
         attempts = 0
         while True:
             try:
                 return await self._try_register()
             except ApiError as error:
                 context.log.warning("node not registered", node=config.node_name, error=str(error))
-            await context.clock.sleep(REGISTRATION.delay(attempts, context.chance))
+            await context.clock.sleep(REGISTRATION.delay(attempts, self._chance))
             attempts += 1
 
     async def _try_register(self) -> Node:
         """Create the Node, or take over the one that has the name. Raises ApiError."""
-        config, now = self._config, self.context.clock.now()
+        config, now = self._state.config, self.context.clock.now()
         self._reported = now
-        version = f"{self._runtime.name}://{self._runtime.version}"
+        version = f"{self._state.runtime.name}://{self._state.runtime.version}"
         try:
             node = await self._client.create(initial_node(config, version, now))
         except ApiError as error:
@@ -224,17 +213,17 @@ class Kubelet(Actor[StreamMessage]):
                 node = await self._client.update(wanted)
             node = await self._post_status(node, now)
         about = ObjectReference(kind="Node", api_version="v1", name=config.node_name, uid=config.node_name)
-        self._recorder.event(about, NORMAL, events.STARTING_KUBELET, "Starting kubelet.")
+        self._state.recorder.event(about, NORMAL, events.STARTING_KUBELET, "Starting kubelet.")
         return node
 
     async def _post_status(self, node: Node, now: float) -> Node:
         """Write the status if it has changed or is due. Raises ApiError."""
-        config = self._config
+        config = self._state.config
         status = node_status(
             node,
             config,
-            f"{self._runtime.name}://{self._runtime.version}",
-            await self._images.list_images(),
+            f"{self._state.runtime.name}://{self._state.runtime.version}",
+            await self._state.images.list_images(),
             now,
         )
         due = now - self._reported >= config.node_status_report_frequency
@@ -248,14 +237,14 @@ class Kubelet(Actor[StreamMessage]):
     def _note_network(self) -> None:
         cidr = self._state.node.spec.pod_cidr
         if cidr and not self._has_network:
-            self._runtime.set_pod_cidr(cidr)
+            self._state.runtime.set_pod_cidr(cidr)
             self._has_network = True
             for worker in self._workers.values():
                 worker.wake()
 
     def _heart_beats(self) -> None:
-        context, interval = self.context, self._config.lease_renew_interval
-        jitter = 1.0 + LEASE_JITTER * context.chance.random()
+        context, interval = self.context, self._state.config.lease_renew_interval
+        jitter = 1.0 + LEASE_JITTER * self._chance.random()
         self._beat = context.system.timers.after(interval * jitter, self._heart_beats)
         if not self._beating:
             self._beating = True
@@ -265,19 +254,21 @@ class Kubelet(Actor[StreamMessage]):
         """Renew the lease, look at the Node, post its status where that is due. What fails is tried at the next beat."""
         try:
             self._lease = await self._renew()
-            node = await self._client.get(Node, self._config.node_name, resource_version="0")
+            node = await self._client.get(Node, self._state.config.node_name, resource_version="0")
             self._state.node = node
             self._state.node = await self._post_status(node, self.context.clock.now())
             self._note_network()
         except ApiError as error:
-            self.context.log.warning("heartbeat not written", node=self._config.node_name, error=str(error))
+            self.context.log.warning(
+                "heartbeat not written", node=self._state.config.node_name, error=str(error)
+            )
             self._lease = None
         finally:
             self._beating = False
 
     async def _renew(self) -> Lease:
         """Raises ApiError."""
-        config, now = self._config, self.context.clock.now()
+        config, now = self._state.config, self.context.clock.now()
         lease = self._lease
         if lease is None:
             try:
@@ -290,54 +281,55 @@ class Kubelet(Actor[StreamMessage]):
         return await self._client.update(renewed_lease(lease, config, now))
 
 
+class SimulatedNodes:
+    """What the simulated nodes of a process share."""
+
+    def __init__(self, client: TypedClient, broadcaster: EventBroadcaster, chance: Chance) -> None:
+        self.client = client
+        self.broadcaster = broadcaster
+        self.chance = chance
+        self.manager = StatusManager(client)
+
+    def node(self, config: KubeletConfig) -> "SimulatedNode":
+        return SimulatedNode(config, self)
+
+
 class SimulatedNode:
-    """A kubelet with a simulated runtime: a machine that tests can start and kill.
+    """A kubelet with a simulated runtime: a machine that can be switched on, and killed."""
 
-    One client and one broadcaster serve any number of nodes of a process.
-    """
+    __slots__ = ("_system", "config", "nodes", "ref", "runtime")
 
-    def __init__(self, config: KubeletConfig, client: TypedClient, broadcaster: EventBroadcaster) -> None:
-        self.config = replace(
-            config,
-            os_image=config.os_image or "simulated",
-            kernel_version=config.kernel_version or "simulated",
-        )
-        self._client = client
-        self._broadcaster = broadcaster
+    def __init__(self, config: KubeletConfig, nodes: SimulatedNodes) -> None:
+        self.config = config
+        self.nodes = nodes
         self.runtime: SimulatedRuntime | None = None
         self.ref: Ref[Any] | None = None
         self._system: ActorSystem | None = None
 
     async def start(self, parent: ActorSystem | Context[Any]) -> Ref[Any]:
-        """Switch it on; returns once the Node is registered."""
-        self._system, factory = self._prepare(parent)
-        self.ref = await parent.start(factory, name=f"kubelet-{self.config.node_name}")
+        """Switch it on; returns once the Node is registered. Raises NameTakenError."""
+        self.ref = await parent.start(self._prepare(parent), name=f"kubelet-{self.config.node_name}")
         return self.ref
 
     def spawn(self, parent: ActorSystem | Context[Any]) -> Ref[Any]:
-        """Switch it on and don't wait."""
-        self._system, factory = self._prepare(parent)
-        self.ref = parent.spawn(factory, name=f"kubelet-{self.config.node_name}")
+        """Switch it on and don't wait. Raises NameTakenError."""
+        self.ref = parent.spawn(self._prepare(parent), name=f"kubelet-{self.config.node_name}")
         return self.ref
 
-    def _prepare(self, parent: ActorSystem | Context[Any]) -> tuple[ActorSystem, Callable[[], Kubelet]]:
+    def _prepare(self, parent: ActorSystem | Context[Any]) -> Callable[[], Kubelet]:
         system = parent if isinstance(parent, ActorSystem) else parent.system
-        name = self.config.node_name
-        runtime = SimulatedRuntime(system.clock, system.timers.after, system.chance.fork(f"node {name}"))
-        self.runtime = runtime
-        recorder = self._broadcaster.recorder(COMPONENT, name)
-
-        def kubelet() -> Kubelet:
-            return Kubelet(
-                self.config,
-                self._client,
-                recorder,
-                runtime=runtime,
-                images=runtime,
-                probes=runtime,
-            )
-
-        return system, kubelet
+        nodes = self.nodes
+        self._system = system
+        self.runtime = runtime = SimulatedRuntime(system.clock, system.timers.after, nodes.chance)
+        state = NodeState(
+            self.config,
+            runtime,
+            runtime,
+            runtime,
+            recorder=nodes.broadcaster.recorder(COMPONENT, self.config.node_name),
+            clock=system.clock,
+        )
+        return lambda: Kubelet(state, nodes.client, nodes.manager, nodes.chance)
 
     async def kill(self) -> None:
         """Power off: heartbeats end, containers vanish, and nobody is told."""

@@ -49,6 +49,8 @@ class PodRuntime:
         "_images",
         "_killing",
         "_node",
+        "_probed",
+        "_sandbox_id",
         "_under_way",
         "ended",
         "finished",
@@ -76,6 +78,8 @@ class PodRuntime:
         self._killing: dict[str, None] = {}
         self._held: dict[str, float] = {}
         self._images: ImagePulls | None = None
+        self._sandbox_id = ""
+        self._probed = self._is_probed()
 
     # Syncing
 
@@ -112,6 +116,8 @@ class PodRuntime:
     async def read(self) -> None:
         """Ask the runtime, and see what has come of the starts that were under way."""
         self.status = status = await self._node.runtime.pod_status(self.pod.metadata.uid)
+        if status.sandbox is not None:
+            self._sandbox_id = status.sandbox.id
         if self._under_way:
             for container in status.containers:
                 if container.state is not ContainerState.CREATED:
@@ -121,9 +127,11 @@ class PodRuntime:
 
     async def _execute(self, actions: PodActions) -> bool:
         """Whether anything has been done, so that there may be more to do."""
-        if actions.create_sandbox:
-            return await self._create_sandbox(actions.attempt)
         done = False
+        if actions.create_sandbox:
+            if not await self._create_sandbox(actions.attempt):
+                return False
+            done = True
         for kill in actions.kill:
             done |= self._kill(kill)
         for start in actions.start:
@@ -151,7 +159,7 @@ class PodRuntime:
             host_network=pod.spec.host_network,
         )
         try:
-            await self._node.runtime.run_pod_sandbox(config)
+            self._sandbox_id = await self._node.runtime.run_pod_sandbox(config)
         except RuntimeServiceError as error:
             self._event(
                 events.reference(pod),
@@ -226,8 +234,6 @@ class PodRuntime:
 
     async def _create_and_start(self, start: Start, image: str, reference: ObjectReference) -> bool:
         container, runtime = start.container, self._node.runtime
-        sandbox = self.status.sandbox
-        assert sandbox is not None
         attempt = 0 if start.after is None else start.after.attempt + 1
         await self._collect(container.name, start.after)
         config = ContainerConfig(
@@ -242,7 +248,7 @@ class PodRuntime:
             annotations=_annotations(start.type, self.pod.spec.restart_policy),
         )
         try:
-            container_id = await runtime.create_container(sandbox.id, config)
+            container_id = await runtime.create_container(self._sandbox_id, config)
         except RuntimeServiceError as error:
             self._event(reference, WARNING, events.FAILED, f"Error: {error}")
             self._hold(container, error.reason or "CreateContainerError", str(error))
@@ -278,7 +284,7 @@ class PodRuntime:
 
     async def _probe(self) -> None:
         """Run the probes that are due, and note when the next one is."""
-        if not self._is_probed():
+        if not self._probed:
             return
         now = self._node.clock.now()
         sidecars = [each for each in self.pod.spec.init_containers if is_sidecar(each)]

@@ -76,12 +76,23 @@ def compute_pod_actions(
         attempt = 0 if sandbox is None else sandbox.attempt + 1
         if attempt and not _anything_left(spec, status):
             return FINISHED
-        return PodActions(create_sandbox=True, attempt=attempt)
+        first = _first(spec, status)
+        return PodActions(create_sandbox=True, attempt=attempt, start=first)
     steps = _Steps(spec, status, health, under_way)
     initialized = any(status.find(container.name) is not None for container in spec.containers)
     if not spec.init_containers or steps.init(initialized=initialized):
         steps.regular()
     return steps.result()
+
+
+def _first(spec: PodSpec, status: PodStatus) -> tuple[Start, ...]:
+    """What starts in a new sandbox at once; a pod that has had one goes on with the next step instead."""
+    if status.containers:
+        return ()
+    if not spec.init_containers:
+        return tuple([Start(container, "regular") for container in spec.containers])
+    first = spec.init_containers[0]
+    return (Start(first, "sidecar" if is_sidecar(first) else "init"),)
 
 
 def _anything_left(spec: PodSpec, status: PodStatus) -> bool:

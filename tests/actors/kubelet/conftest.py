@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from kube.actors.kubelet import SimulatedNode
+from kube.actors.kubelet import SimulatedNode, SimulatedNodes
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.api.resources import builtin_table
@@ -55,10 +55,11 @@ class World:
         self.system = system
         self.clock = clock
         self.broadcaster = broadcaster
+        self.nodes = SimulatedNodes(client, broadcaster, Chance(6))
 
     def node(self, name: str = "node-0", **changes: Any) -> SimulatedNode:
         config = KubeletConfig(node_name=name, node_ip="10.0.0.1", pod_cidr="10.244.0.0/20", **changes)
-        return SimulatedNode(config, self.client, self.broadcaster)
+        return self.nodes.node(config)
 
     async def create(
         self, name: str, *containers: Container, node: str = "node-0", annotations: Any = None, **spec: Any

@@ -11,6 +11,7 @@ from kube.api.types.core_v1 import Node, Pod, Taint
 from kube.apimachinery.errors import ApiError, is_not_found, service_unavailable
 from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apimachinery.time import to_seconds
+from kube.kubelet.config import KubeletConfig
 
 LEASES = "kube-node-lease"
 
@@ -83,8 +84,7 @@ async def test_a_condition_that_somebody_else_set_is_corrected_at_the_next_beat(
 
 
 async def test_without_a_pod_cidr_the_node_is_not_ready_until_it_gets_one(world):
-    node = world.node()
-    node.config = type(node.config)(node_name="node-0", node_ip="10.0.0.1")
+    node = world.nodes.node(KubeletConfig(node_name="node-0", node_ip="10.0.0.1"))
     await node.start(world.system)
     ready = get_condition((await world.get_node()).status, "Ready")
     assert (ready.status, ready.reason) == ("False", "KubeletNotReady")
