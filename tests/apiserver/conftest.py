@@ -8,22 +8,28 @@ import pytest
 
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
+from kube.api.conversion.convert import convert
 from kube.api.resources import Resource, ResourceTable, builtin_table
 from kube.api.types.authentication_v1 import UserInfo
+from kube.api.types.core_v1 import Namespace, ServiceAccount
 from kube.apimachinery.errors import ApiError
+from kube.apimachinery.meta.v1 import DeleteOptions, ObjectMeta
 from kube.apiserver.admission.chain import Chain
+from kube.apiserver.admission.plugins.chain import default_chain
 from kube.apiserver.endpoints.interface import ALLOW_ALL
 from kube.apiserver.endpoints.verbs import Verbs
 from kube.apiserver.local import LocalTransport
-from kube.apiserver.registry.rest import Registry, Resources
+from kube.apiserver.registry.rest import Registry, Resources, StatusResult
 from kube.apiserver.registry.selection import field_getter
 from kube.apiserver.registry.store import Store
 from kube.apiserver.registry.strategy import Strategy
 from kube.apiserver.registry.subresources import ScaleRest, StatusRest
+from kube.apiserver.registry.table import install as install_all
 from kube.apiserver.storage.factory import StorageFactory
-from kube.apiserver.storage.interface import StoredEvent
+from kube.apiserver.storage.interface import ListResult, StoredEvent
 from kube.base.chance import Chance
 from kube.base.clock import FakeClock, SystemClock
+from kube.client.interface import Options, Request
 from kube.store.local import LocalStore, StoreConfig
 
 ADMIN = UserInfo(username="admin", groups=("system:masters",))
@@ -148,3 +154,67 @@ def sink() -> Sink:
 @pytest.fixture
 def make_sink() -> type[Sink]:
     return Sink
+
+
+class Api(Server):
+    """All resources, with their own strategies and the default admission plug-ins."""
+
+    def __init__(self, factory: StorageFactory, table: ResourceTable, clock: Any) -> None:
+        super().__init__(factory, table, clock, Chain())
+        reviews = {(row.group, row.plural): object() for row in table if not row.stored}
+        self.served = install_all(self.registry, factory.storage, reviews=reviews)
+        chain = default_chain(self.served.stores, clock=clock, chance=Chance(4))
+        self.verbs = Verbs(self.registry, ALLOW_ALL, chain, clock=clock, chance=Chance(3), convert=convert)
+        self.warnings: list[str] = []
+
+    async def call(
+        self, verb: Any, kind: type, name: str = "", body: Any = None, namespace: str = "default", **more: Any
+    ) -> Any:
+        """The object or the Status of the answer. ``more``: ``subresource``, and fields of the options."""
+        subresource = more.pop("subresource", "")
+        zero: Any = kind()
+        row = self.table.by_api_version(zero.api_version, zero.kind)
+        assert row is not None
+        request = Request(
+            verb=verb,
+            resource=row,
+            namespace=namespace if row.namespaced else "",
+            name=name,
+            subresource=subresource,
+            body=body,
+            options=Options(**more),
+        )
+        self.warnings = []
+        result: Any = await self.verbs.call(request, ADMIN, self.warnings)
+        if isinstance(result, ListResult):
+            return [entry.object for entry in result.entries]
+        return result.status if isinstance(result, StatusResult) else result.object
+
+    async def create(self, obj: Any, **more: Any) -> Any:
+        return await self.call("create", type(obj), body=obj, **more)
+
+    async def get(self, kind: type, name: str, **more: Any) -> Any:
+        return await self.call("get", kind, name, **more)
+
+    async def update(self, obj: Any, **more: Any) -> Any:
+        return await self.call("update", type(obj), obj.metadata.name, obj, **more)
+
+    async def delete(self, kind: type, name: str, **options: Any) -> Any:
+        return await self.call("delete", kind, name, delete=DeleteOptions(**options))
+
+
+@pytest.fixture
+async def bare_api(factory: StorageFactory, table: ResourceTable, clock: FakeClock) -> AsyncIterator[Api]:
+    """The server as it starts: without a namespace."""
+    api = Api(factory, table, clock)
+    yield api
+    await api.client.aclose()
+    await api.verbs.aclose()
+
+
+@pytest.fixture
+async def api(bare_api: Api) -> Api:
+    """The server with the namespace default and its service account."""
+    await bare_api.create(Namespace(metadata=ObjectMeta(name="default")))
+    await bare_api.create(ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))
+    return bare_api

@@ -188,9 +188,9 @@ def install(
             )
         )
     computed = {
+        **reviews,
         ("", "bindings"): LegacyBindingRest(stores["", "pods"]),
         ("", "componentstatuses"): ComponentStatuses(components),
-        **reviews,
     }
     for row in registry.table:
         if not row.stored:
