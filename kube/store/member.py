@@ -57,10 +57,6 @@ class Observer(Protocol):
         """``leads`` or ``serving_term`` of the member changed."""
         ...
 
-    def machine_replaced(self, member: "Member") -> None:
-        """The member took a snapshot over: its watches were those of the state machine before."""
-        ...
-
     def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
         """The member does not lead; nothing of these has happened."""
         ...
@@ -216,7 +212,6 @@ class Member:
         self._snapshot_due = snapshot.index + self.config.snapshot_entries
         self._pruning = True
         self._proposals.skipped(snapshot.index)
-        self._observer.machine_replaced(self)
 
     def _compact_log(self) -> None:
         index = self.applied_index

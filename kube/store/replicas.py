@@ -163,10 +163,6 @@ class Replicas:
             self._log.info("serving", member=member.id, term=member.serving_term)
         self._elect()
 
-    def machine_replaced(self, member: Member) -> None:
-        if self.serving is member:
-            self.subscriptions.move(member.machine.watches)
-
     def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
         for proposal in proposals:
             self._submit(proposal)

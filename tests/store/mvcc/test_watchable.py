@@ -296,3 +296,13 @@ def test_a_key_that_nobody_watches_makes_no_event() -> None:
     assert recorder.batches == []
     world.store.progress(next(iter(next(iter(world.store._groups.values())).watches)))
     assert recorder.batches == [WatchBatch((), 2)]
+
+
+def test_who_joins_a_group_gets_nothing_twice_that_the_group_still_waits_for() -> None:
+    world = World()
+    first, second = Recorder(), Recorder()
+    world.store.catch_up(world.store.watch(b"a", b"", 0, (), first), 10)
+    world.write([(b"a", b"1")], flush=False)
+    world.store.catch_up(world.store.watch(b"a", b"", 1, (), second), 10)
+    world.store.flush()
+    assert [len(first.events), len(second.events)] == [1, 1]
