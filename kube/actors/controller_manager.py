@@ -10,6 +10,7 @@ from kube.actors.controller import Controller as ControllerActor
 from kube.actors.controller import Message as ControllerMessage
 from kube.actors.informer import InformerFactory
 from kube.actors.runtime.actor import Actor
+from kube.actors.runtime.ask import Reply, Request
 from kube.actors.runtime.errors import ActorStoppedError
 from kube.actors.runtime.ref import Ref
 from kube.apimachinery.errors import ApiError
@@ -22,6 +23,10 @@ from kube.controllers.framework import Controller, Environment, Watch
 R = TypeVar("R")
 
 NewController = Callable[[Environment], Controller]
+
+
+class WaitSynced(Request[None]):
+    """Answered when every cache of the manager holds its first list."""
 
 EVENT_SOURCES: Final[Mapping[str, str]] = {
     "replicationcontroller": "replication-controller",
@@ -62,7 +67,7 @@ async def gather(calls: Sequence[Callable[[], Awaitable[R]]]) -> list[R | Except
     return list(await asyncio.gather(*(one(call) for call in calls)))
 
 
-class ControllerManager(Actor[Any]):
+class ControllerManager(Actor[WaitSynced]):
     """Starts the controllers that it is given, in their order, over one transport."""
 
     stop_timeout: Final = 1.0  # type: ignore[misc]  # a constant here, a class variable above
@@ -97,10 +102,8 @@ class ControllerManager(Actor[Any]):
         if self._broadcaster is not None:
             await self._broadcaster.aclose()
 
-    async def receive(self, message: Any) -> None:
-        """The only question it answers: ``"synced"``, when every cache has its first list."""
-        assert message == "synced"
-        await self.informers.wait_synced()
+    def receive(self, message: WaitSynced) -> Reply[None]:  # noqa: ARG002  # the only message
+        return self.context.answer_later(self.informers.wait_synced(), name="wait synced")
 
     def _start(self, name: str, initializer: NewController) -> None:
         broadcaster = self._broadcaster

@@ -1,8 +1,9 @@
 """All controllers by their upstream names, each imported when it is first made."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 from kube.controllers.framework import Controller, Environment
 
@@ -24,5 +25,50 @@ INITIALIZERS: Final[Mapping[str, NewController]] = {
     "serviceaccount": _lazily("serviceaccount", "ServiceAccountController"),
     "namespace": _lazily("namespace", "NamespaceController"),
     "nodeipam": _lazily("nodeipam", "NodeIpamController"),
+    "endpointslice": _lazily("endpointslice.controller", "EndpointSliceController"),
 }
 """In the order in which they start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The flags of kube-controller-manager that some controller reads. Periods are seconds.
+
+    ``root_ca``: the PEM that clients inside the cluster trust. ``cluster_cidr`` is divided into ranges of ``node_mask`` bits.
+    """
+
+    root_ca: str
+    cluster_cidr: str = "10.244.0.0/16"
+    node_mask: int = 24
+    node_monitor_period: float = 5.0
+    node_monitor_grace_period: float = 50.0
+
+
+def initializers(settings: Settings) -> dict[str, NewController]:
+    """All controllers, with their settings filled in."""
+    return {
+        **INITIALIZERS,
+        "root-ca-certificate-publisher": _configured(
+            "root_ca_certificate_publisher", "RootCACertificatePublisher", settings, _root_ca
+        ),
+        "nodeipam": _configured("nodeipam", "NodeIpamController", settings, _node_ipam),
+    }
+
+
+def _configured(
+    module: str, name: str, settings: Settings, argument: Callable[[Any, Settings], Any]
+) -> NewController:
+    def make(environment: Environment) -> Controller:
+        imported = import_module(f"kube.controllers.{module}")
+        controller: Controller = getattr(imported, name)(environment, argument(imported, settings))
+        return controller
+
+    return make
+
+
+def _root_ca(_module: Any, settings: Settings) -> str:
+    return settings.root_ca
+
+
+def _node_ipam(module: Any, settings: Settings) -> Any:
+    return module.NodeIpamConfig(((settings.cluster_cidr, settings.node_mask),))

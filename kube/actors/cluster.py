@@ -1,0 +1,304 @@
+"""The whole cluster on one page: a store, an API server over it, controllers, a scheduler and simulated nodes.
+
+``Cluster`` is what an embedding program enters and ``kube up`` runs. It is a guest: it runs on the loop that it is
+entered on, and leaves no task, thread, socket or file.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Final, Self
+
+from kube.actors.api_server import ApiServer
+from kube.actors.controller_manager import ControllerManager, WaitSynced
+from kube.actors.kubelet import SimulatedNode, SimulatedNodes
+from kube.actors.runtime.supervision import Supervision
+from kube.actors.runtime.system import ActorSystem
+from kube.actors.scheduler import Scheduler
+from kube.actors.store_member import start_members
+from kube.api.types.authentication_v1 import UserInfo
+from kube.api.types.core_v1 import Node
+from kube.apiserver.admission.chain import Chain
+from kube.apiserver.admission.plugins.chain import default_chain
+from kube.apiserver.authentication.interface import (
+    ALL_AUTHENTICATED,
+    CONTROLLER_MANAGER,
+    MASTERS,
+    NODES,
+    SCHEDULER,
+)
+from kube.apiserver.instance import Instance, Loopback, ServerOptions
+from kube.apiserver.pki import CertificateAuthority
+from kube.base.chance import Chance
+from kube.base.clock import Clock, SystemClock
+from kube.base.metrics import Metrics
+from kube.base.stall import StallGuard
+from kube.client import kubeconfig
+from kube.client.client import Client
+from kube.client.event_broadcaster import EventBroadcaster
+from kube.client.interface import Transport
+from kube.client.isolation import IsolatedTransport
+from kube.client.mutation_detector import MutationDetector
+from kube.client.typed import TypedClient
+from kube.controllers.initializers import Settings, initializers
+from kube.kubelet.config import KubeletConfig
+from kube.store.local import LocalStore
+from kube.store.replicas import StoreConfig
+
+ADMIN: Final = "kubernetes-admin"
+START_SECONDS: Final = 60.0
+"""How long entering may take before it is given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterConfig:
+    """``nodes``: how many simulated nodes, or the configuration of each. ``replicas``: members of the store: 1, 3 or 5.
+
+    ``listen``: host and port to serve HTTPS at, port 0 for a free one; None opens no socket. ``controllers`` as
+    kube-controller-manager's flag. ``seed`` makes names, uids and choices repeatable.
+    """
+
+    nodes: int | Sequence[KubeletConfig] = 1
+    replicas: int = 1
+    listen: tuple[str, int] | None = None
+    controllers: Sequence[str] = ("*",)
+    tokens: Mapping[str, UserInfo] = field(default_factory=dict)
+    cluster_cidr: str = "10.244.0.0/16"
+    node_mask: int = 24
+    node_monitor_period: float = 5.0
+    node_monitor_grace_period: float = 50.0
+    seed: int | None = None
+    clock: Clock | None = None
+    detect_mutations: bool = False
+
+    def node_configs(self) -> tuple[KubeletConfig, ...]:
+        if not isinstance(self.nodes, int):
+            return tuple(self.nodes)
+        if self.nodes < 0:
+            raise ValueError(f"a cluster has no fewer than 0 nodes, not {self.nodes}")
+        return tuple(node_config(number) for number in range(self.nodes))
+
+
+def node_config(number: int) -> KubeletConfig:
+    """The node that ``--nodes`` makes: ``node-0`` at 10.0.0.10 and so on."""
+    high, low = divmod(number + 10, 250)
+    return KubeletConfig(node_name=f"node-{number}", node_ip=f"10.0.{high}.{low + 1}")
+
+
+def component(username: str, *groups: str) -> UserInfo:
+    """A component of this process. It is privileged, as upstream's loopback client is."""
+    return UserInfo(username=username, groups=(*groups, MASTERS, ALL_AUTHENTICATED))
+
+
+class Cluster:
+    """``async with Cluster(nodes=3) as cluster``: entered means that everything serves and every node is Ready.
+
+    Takes the fields of :class:`ClusterConfig`. Raises ``kube.apiserver.server.ListenError`` for an address that cannot be
+    listened on.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.config = ClusterConfig(**settings)
+        self.loopback = Loopback()
+        self.nodes: dict[str, SimulatedNode] = {}
+        self._configs = self.config.node_configs()
+        self._system: ActorSystem | None = None
+        self._store: LocalStore | None = None
+        self._guard: StallGuard | None = None
+        self._client: Client | None = None
+        self._authority: CertificateAuthority | None = None
+        self._simulated: SimulatedNodes | None = None
+        self._detector = MutationDetector() if self.config.detect_mutations else None
+
+    # -- its life
+
+    async def start(self) -> None:
+        """As entering; if it fails, nothing is left."""
+        if self._system is not None:
+            raise RuntimeError("the cluster has been started already")
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        config = self.config
+        clock = config.clock if config.clock is not None else SystemClock()
+        chance = Chance.system() if config.seed is None else Chance(config.seed)
+        guard = self._guard = StallGuard(clock)
+        guard.start()
+        system = self._system = ActorSystem(clock=guard, chance=chance, supervision=Supervision())
+        await self._start_store(system, chance)
+        await self._start_api_server(system, chance, clock)
+        manager = await self._start_controllers(system)
+        await system.start(
+            lambda: Scheduler(self._transport(component(SCHEDULER)), detector=self._detector),
+            name="scheduler",
+        )
+        self._start_nodes(system, chance)
+        await manager.ask(WaitSynced(), timeout=START_SECONDS)
+        await self._nodes_ready()
+
+    async def stop(self) -> None:
+        """End everything, within two seconds. Idempotent."""
+        system, self._system = self._system, None
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+        if self._simulated is not None:
+            await self._simulated.broadcaster.aclose()
+            self._simulated = None
+        if system is not None:
+            await system.stop()
+        if self._store is not None:
+            await self._store.aclose()
+            self._store = None
+        if self._guard is not None:
+            self._guard.stop()
+            self._guard = None
+        if self._detector is not None:
+            self._detector.verify()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def wait(self) -> None:
+        """Until the cluster has stopped. Raises what made it fail, if something did."""
+        await self.system.wait()
+
+    # -- its parts
+
+    async def _start_store(self, system: ActorSystem, chance: Chance) -> None:
+        store_config = StoreConfig(replicas=self.config.replicas)
+        self._store = LocalStore(store_config, system.clock, chance.fork("store"))
+        await start_members(system, self._store)
+
+    async def _start_api_server(self, system: ActorSystem, chance: Chance, clock: Clock) -> None:
+        config = self.config
+        host, port = config.listen or ("127.0.0.1", 0)
+        options = ServerOptions(
+            listen=config.listen is not None, host=host, port=port, tokens=dict(config.tokens)
+        )
+        self._authority = authority = CertificateAuthority.create(clock.now(), chance.fork("pki"))
+
+        def admission(instance: Instance) -> Chain:
+            return default_chain(instance.served.stores, clock=clock, chance=chance.fork("admission"))
+
+        assert self._store is not None
+        store = self._store
+        await system.start(
+            lambda: ApiServer(store, options, authority, self.loopback, admission=admission),
+            name="api-server",
+        )
+        transport = IsolatedTransport(self._transport(component(ADMIN)))
+        self._client = Client(transport)
+
+    async def _start_controllers(self, system: ActorSystem) -> Any:
+        config = self.config
+        assert self._authority is not None
+        table = initializers(
+            Settings(
+                root_ca=self._authority.certificate.decode(),
+                cluster_cidr=config.cluster_cidr,
+                node_mask=config.node_mask,
+                node_monitor_period=config.node_monitor_period,
+                node_monitor_grace_period=config.node_monitor_grace_period,
+            )
+        )
+        return await system.start(
+            lambda: ControllerManager(
+                self._transport(component(CONTROLLER_MANAGER)),
+                table,
+                controllers=config.controllers,
+                detector=self._detector,
+            ),
+            name="controller-manager",
+        )
+
+    def _start_nodes(self, system: ActorSystem, chance: Chance) -> None:
+        client = TypedClient(self._transport(component(NODES, NODES)))
+        broadcaster = EventBroadcaster(client, system.clock, chance.fork("events"), metrics=system.metrics)
+        self._simulated = SimulatedNodes(client, broadcaster, chance.fork("nodes"))
+        for config in self._configs:
+            self._add(config).spawn(system)
+
+    def _add(self, config: KubeletConfig) -> SimulatedNode:
+        assert self._simulated is not None
+        node = self.nodes[config.node_name] = self._simulated.node(config)
+        return node
+
+    async def _nodes_ready(self) -> None:
+        for config in self._configs:
+            await self.client.wait_for(Node, config.node_name, is_node_ready, timeout=START_SECONDS)
+
+    def _transport(self, user: UserInfo) -> Transport:
+        return self.loopback.transport(user)
+
+    # -- what one does with it
+
+    @property
+    def system(self) -> ActorSystem:
+        """The actors, to be asked about themselves. Raises RuntimeError unless the cluster runs."""
+        if self._system is None:
+            raise RuntimeError("the cluster is not running")
+        return self._system
+
+    @property
+    def store(self) -> LocalStore:
+        if self._store is None:
+            raise RuntimeError("the cluster is not running")
+        return self._store
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.system.metrics
+
+    @property
+    def client(self) -> Client:
+        """A client of the administrator, in process. Objects that pass it are copied."""
+        if self._client is None:
+            raise RuntimeError("the cluster is not running")
+        return self._client
+
+    @property
+    def url(self) -> str:
+        """Where the API is served; empty unless ``listen`` was given."""
+        instance = self.loopback.instance
+        return "" if instance is None else instance.url
+
+    def kubeconfig(self, name: str = "kube-actors") -> kubeconfig.Kubeconfig:
+        """The administrator's, with the certificates in it. Raises RuntimeError unless the cluster listens."""
+        if not self.url or self._authority is None:
+            raise RuntimeError("the cluster does not listen: give it listen=(host, port)")
+        pair = self._authority.admin(self.system.clock.now())
+        return kubeconfig.for_cluster(
+            name,
+            self.url,
+            ca=self._authority.certificate,
+            client_certificate=pair.certificate,
+            client_key=pair.key,
+        )
+
+    async def add_node(self, config: KubeletConfig) -> None:
+        """Switch another machine on, and wait until its Node is Ready."""
+        await self._add(config).start(self.system)
+        await self.client.wait_for(Node, config.node_name, is_node_ready, timeout=START_SECONDS)
+
+    async def kill_node(self, name: str) -> None:
+        """Cut a machine's power: its heartbeats end, its containers vanish, and nobody is told. Raises KeyError."""
+        await self.nodes.pop(name).kill()
+
+
+def is_node_ready(node: Node) -> bool:
+    return any(
+        condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions
+    )
