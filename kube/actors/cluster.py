@@ -270,6 +270,11 @@ class Cluster:
         return self._client
 
     @property
+    def reader(self) -> TypedClient:
+        """As ``client``, but what it returns is shared with the caches, not copied. For reading."""
+        return TypedClient(self._transport(component(ADMIN)))
+
+    @property
     def url(self) -> str:
         """Where the API is served; empty unless ``listen`` was given."""
         instance = self.loopback.instance

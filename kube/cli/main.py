@@ -8,7 +8,10 @@ import click
 
 COMMANDS: Final = {
     "up": ("kube.cli.up", "Run a cluster in the foreground."),
-    "kubeconfig": ("kube.cli.kubeconfig", "Print the running cluster's kubeconfig, or merge it into your own."),
+    "kubeconfig": (
+        "kube.cli.kubeconfig",
+        "Print the running cluster's kubeconfig, or merge it into your own.",
+    ),
     "version": ("kube.cli.version", "Print the version of this program and of the Kubernetes it is."),
     "bench": ("kube.cli.bench", "Run a benchmark and print its table."),
     "scheduler": ("kube.cli.components", "Run a scheduler alone against an API server."),

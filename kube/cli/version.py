@@ -20,4 +20,6 @@ def version(output: str) -> None:
         }
         click.echo(json.dumps(facts))
         return
-    click.echo(f"kube-actors {VERSION} (Kubernetes {KUBERNETES_GIT_VERSION}, Python {platform.python_version()})")
+    click.echo(
+        f"kube-actors {VERSION} (Kubernetes {KUBERNETES_GIT_VERSION}, Python {platform.python_version()})"
+    )

@@ -1,0 +1,176 @@
+"""``kube up``: a cluster in the foreground, in a process that belongs to it."""
+
+import asyncio
+import contextlib
+import gc
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from kube.base.version import KUBERNETES_GIT_VERSION
+from kube.cli.errors import CommandError
+
+DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
+REPLICAS: Final = (1, 3, 5)
+GC_THRESHOLDS: Final = (50_000, 50, 100)
+"""A server that allocates many long-lived objects pays for each collection of the young generation."""
+
+
+@click.command()
+@click.option("--nodes", default=3, show_default=True, type=click.IntRange(min=0), help="Simulated nodes.")
+@click.option(
+    "--replicas",
+    default="3",
+    show_default=True,
+    type=click.Choice([str(count) for count in REPLICAS]),
+    help="Members of the Raft store, all in this process.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the API at.")
+@click.option(
+    "--port", default=6443, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
+)
+@click.option(
+    "--kubeconfig",
+    "path",
+    default=DEFAULT_KUBECONFIG,
+    show_default=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write. Your ~/.kube/config is not touched.",
+)
+@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-level",
+    default="warning",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged to standard error.",
+)
+def up(  # noqa: PLR0917  # click passes them by name
+    nodes: int, replicas: str, host: str, port: int, path: Path, output: str, log_level: str
+) -> None:
+    """Run a cluster in the foreground. Ctrl-C stops it.
+
+    The store is in memory: when the command ends, the cluster is gone.
+    """
+    from kube.base import logging  # noqa: PLC0415  # help and refusals come without it
+
+    logging.configure(level=log_level.upper())
+    settings = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
+    target = path.expanduser()
+    _check_writable(target)
+    gc.set_threshold(*GC_THRESHOLDS)
+    with _runner() as run:
+        run(_serve(settings, path, target, as_json=output == "json"))
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse before anything is started. Raises CommandError."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(f".{path.name}.probe")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CommandError(
+            f"cannot write the kubeconfig {path}: {error.strerror}; name another with --kubeconfig"
+        ) from None
+
+
+@contextlib.contextmanager
+def _runner() -> Any:
+    """asyncio.run, on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415  # not on Windows
+    except ImportError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        yield runner.run
+
+
+async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json: bool) -> None:
+    """``path`` is what the user named, ``target`` where that is."""
+    from kube.actors.cluster import Cluster  # noqa: PLC0415  # as above
+    from kube.apiserver.server import ListenError  # noqa: PLC0415  # as above
+    from kube.client import kubeconfig  # noqa: PLC0415  # as above
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
+            loop.add_signal_handler(number, stopped.set)
+    cluster = Cluster(**settings)
+    if not await _unless(stopped, cluster.start, ListenError):
+        return
+    try:
+        try:
+            kubeconfig.write(target, cluster.kubeconfig())
+        except kubeconfig.KubeconfigError as error:
+            raise CommandError(f"{error}; name another file with --kubeconfig") from None
+        gc.freeze()
+        _announce(cluster, settings, path, as_json=as_json)
+        await _until(stopped, cluster, live=not as_json and sys.stdout.isatty())
+    finally:
+        await cluster.stop()
+
+
+async def _unless(
+    stopped: asyncio.Event, start: Callable[[], Awaitable[None]], refusal: type[Exception]
+) -> bool:
+    """Start, unless Ctrl-C comes first. Raises CommandError for a refusal."""
+    starting = asyncio.ensure_future(start())  # noqa: TID251  # a process of its own, and awaited right here
+    waiting = asyncio.ensure_future(stopped.wait())  # noqa: TID251  # as above
+    waiting.add_done_callback(lambda _: starting.cancel())
+    try:
+        await starting
+    except refusal as error:
+        raise CommandError(f"{error}; choose another with --port, or --port 0 for a free one") from None
+    except asyncio.CancelledError:
+        if not stopped.is_set():
+            raise
+        return False
+    finally:
+        waiting.cancel()
+    return True
+
+
+def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bool) -> None:
+    facts = {
+        "server": cluster.url,
+        "kubeconfig": str(path.expanduser()),
+        "version": KUBERNETES_GIT_VERSION,
+        "nodes": settings["nodes"],
+        "replicas": settings["replicas"],
+    }
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        click.echo(
+            f"Kubernetes {KUBERNETES_GIT_VERSION} is ready at {cluster.url} "
+            f"({settings['nodes']} nodes, {settings['replicas']} store replicas, in memory)"
+        )
+        click.echo(f"Try:  kubectl --kubeconfig {path} get nodes")
+    sys.stdout.flush()
+
+
+async def _until(stopped: asyncio.Event, cluster: Any, *, live: bool) -> None:
+    """Wait for Ctrl-C, with a live line on a terminal. Raises what makes the cluster fail."""
+    failing = asyncio.ensure_future(cluster.wait())  # noqa: TID251  # cancelled below
+    failing.add_done_callback(lambda _: stopped.set())
+    try:
+        if live:
+            from kube.cli.live import follow  # noqa: PLC0415  # rich, for terminals alone
+
+            await follow(cluster, stopped)
+        else:
+            await stopped.wait()
+        if failing.done() and not failing.cancelled():
+            failing.result()
+    finally:
+        failing.cancel()

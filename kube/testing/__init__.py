@@ -1,0 +1,1 @@
+"""What tests use: the pytest plugin. Nothing here is imported by the cluster itself."""
