@@ -129,8 +129,12 @@ def _default_stateful_strategy(strategy: StatefulSetUpdateStrategy) -> StatefulS
     kind, rolling = strategy.type, strategy.rolling_update
     if not kind:
         kind, rolling = ROLLING_UPDATE, rolling or RollingUpdateStatefulSetStrategy()
-    if kind == ROLLING_UPDATE and rolling is not None and rolling.partition is None:
-        rolling = replace(rolling, partition=0)
+    incomplete = rolling is not None and (rolling.partition is None or rolling.max_unavailable is None)
+    if kind == ROLLING_UPDATE and rolling is not None and incomplete:
+        rolling = RollingUpdateStatefulSetStrategy(
+            partition=rolling.partition or 0,
+            max_unavailable=1 if rolling.max_unavailable is None else rolling.max_unavailable,
+        )
     if kind == strategy.type and rolling is strategy.rolling_update:
         return strategy
     return StatefulSetUpdateStrategy(type=kind, rolling_update=rolling)

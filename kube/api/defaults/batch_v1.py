@@ -1,6 +1,6 @@
 """Defaults of Jobs and CronJobs.
 
-A CronJob's job template gets the defaults of its pods only; those of a Job come when the Job is created from it.
+A CronJob's job template gets the defaults of its parts only; those of a Job come when the Job is created from it.
 Source of the semantics: pkg/apis/batch/v1/defaults.go; KEP-3329 (pod failure policy), KEP-3850 (backoff per index),
 KEP-3939 (pod replacement policy).
 """
@@ -87,11 +87,19 @@ def default_cron_job(cron_job: CronJob) -> CronJob:
         changes["successful_jobs_history_limit"] = 3
     if spec.failed_jobs_history_limit is None:
         changes["failed_jobs_history_limit"] = 1
-    job_spec = spec.job_template.spec
-    if (template := default_pod_template_spec(job_spec.template)) is not job_spec.template:
-        job_spec = replace(job_spec, template=template)
+    if (job_spec := _default_embedded(spec.job_template.spec)) is not spec.job_template.spec:
         changes["job_template"] = replace(spec.job_template, spec=job_spec)
     return replace(cron_job, spec=replace(spec, **changes)) if changes else cron_job
+
+
+def _default_embedded(spec: JobSpec) -> JobSpec:
+    changes: dict[str, Any] = {}
+    if (template := default_pod_template_spec(spec.template)) is not spec.template:
+        changes["template"] = template
+    policy = spec.pod_failure_policy
+    if policy is not None and (filled := _default_failure_policy(policy)) is not policy:
+        changes["pod_failure_policy"] = filled
+    return replace(spec, **changes) if changes else spec
 
 
 DEFAULTS: Final[Mapping[type, Callable[[Any], Any]]] = {CronJob: default_cron_job, Job: default_job}
