@@ -15,6 +15,7 @@ from kube.api.resources import builtin_table
 from kube.api.types.authentication_v1 import UserInfo
 from kube.apimachinery.errors import ApiError, service_unavailable
 from kube.apiserver.admission.chain import Chain
+from kube.apiserver.admission.plugins.chain import default_chain
 from kube.apiserver.authentication.interface import MASTERS, loopback
 from kube.apiserver.authentication.reviews import GROUP as AUTHENTICATION
 from kube.apiserver.authentication.reviews import identity_reviews
@@ -76,7 +77,7 @@ _HOOKS: Final = (_NAMESPACES_HOOK, _ROLES_HOOK, _PRIORITIES_HOOK, _SERVICE_HOOK)
 class ServerOptions:
     """`listen`: whether to open a socket at all; port 0 picks a free one. `names`: further names in the certificate.
 
-    `tokens`: static bearer tokens and their users. `runtime_config`: as kube-apiserver's flag.
+    `tokens`: static bearer tokens and their users. `runtime_config` and those for admission: as kube-apiserver's flags.
     """
 
     listen: bool = True
@@ -87,6 +88,8 @@ class ServerOptions:
     anonymous: bool = True
     services: ServiceRange = field(default_factory=ServiceRange)
     runtime_config: Mapping[str, bool] = field(default_factory=dict)
+    enable_admission_plugins: tuple[str, ...] = ()
+    disable_admission_plugins: tuple[str, ...] = ()
 
 
 class Instance:
@@ -103,9 +106,10 @@ class Instance:
         admission: Callable[["Instance"], Chain] | None = None,
         tasks: TaskOwner | None = None,
     ) -> None:
-        """`admission` makes the chain; it may hold on to the instance, whose backend is set afterwards.
+        """`admission` makes another chain than the default one, over the instance's `served` stores.
 
-        `tasks` owns what runs beside the requests; its owner hears their exceptions.
+        `tasks` owns what runs beside the requests; its owner hears their exceptions. Raises ValueError for an unknown
+        admission plug-in in the options.
         """
         self.options = options
         self.authority = authority
@@ -143,7 +147,7 @@ class Instance:
         self.backend = Verbs(
             self.registry,
             self.authorizer,
-            admission(self) if admission is not None else Chain(),
+            self._default_chain() if admission is None else admission(self),
             clock=clock,
             chance=chance,
             convert=convert,
@@ -155,6 +159,15 @@ class Instance:
         self._causes = causes
         self._http: Server | None = None
         self._add_checks()
+
+    def _default_chain(self) -> Chain:
+        return default_chain(
+            self.served.stores,
+            clock=self._clock,
+            chance=self._chance,
+            enable=self.options.enable_admission_plugins,
+            disable=self.options.disable_admission_plugins,
+        )
 
     # -- what it is
 
