@@ -1,0 +1,197 @@
+"""Members as real actors on a real clock: a leader that is stopped or crashes, and a host that stalls."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kube.actors.runtime.ref import Ref
+from kube.actors.runtime.supervision import Supervision
+from kube.actors.runtime.system import ActorSystem
+from kube.actors.store_member import StoreMember, start_members
+from kube.base.backoff import Backoff
+from kube.base.chance import Chance
+from kube.base.clock import SystemClock
+from kube.base.stall import StallGuard
+from kube.store.kv import WatchBatch
+from kube.store.local import LocalStore
+from kube.store.member import Input
+from kube.store.replicas import StoreConfig
+from kube.store.requests import OptimisticPut
+
+
+class World:
+    def __init__(self, system: ActorSystem, store: LocalStore, refs: tuple[Ref[Input], ...]) -> None:
+        self.system = system
+        self.store = store
+        self.refs = refs
+
+    async def stop_leader(self) -> int:
+        leader = self.store.leader
+        await self.system.stop_actor(self.refs[leader - 1])
+        return leader
+
+    async def start(self, member: int) -> None:
+        ref = await self.system.start(lambda: StoreMember(self.store, member), name=f"store-{member}")
+        refs = list(self.refs)
+        refs[member - 1] = ref
+        self.refs = tuple(refs)
+
+
+async def worlds(replicas: int) -> AsyncIterator[World]:
+    guard = StallGuard(SystemClock())
+    guard.start()
+    quick = Supervision(backoff=Backoff(initial=0.001, cap=0.01), max_restarts=100)
+    system = ActorSystem(clock=guard, chance=Chance(1), supervision=quick)
+    store = LocalStore(StoreConfig(replicas=replicas), guard, random.Random(1))
+    refs = await start_members(system, store)
+    yield World(system, store, refs)
+    await system.stop()
+    await store.aclose()
+    guard.stop()
+
+
+@pytest.fixture
+async def three() -> AsyncIterator[World]:
+    async for world in worlds(3):
+        yield world
+
+
+@pytest.fixture
+async def one() -> AsyncIterator[World]:
+    async for world in worlds(1):
+        yield world
+
+
+class Load:
+    """Clients that write numbered keys one after the other, and what was acknowledged to them."""
+
+    def __init__(self, store: LocalStore, clients: int = 8) -> None:
+        self.acknowledged: list[bytes] = []
+        self.slowest = 0.0
+        self._stopping = False
+        self._store = store
+        self._tasks = [asyncio.create_task(self._client(client)) for client in range(clients)]
+
+    async def _client(self, client: int) -> None:
+        number = 0
+        while not self._stopping:
+            key = b"load/%d/%d" % (client, number)
+            begin = time.monotonic()
+            result = await self._store.optimistic_put(key, b"x" * 100, 0)
+            self.slowest = max(self.slowest, time.monotonic() - begin)
+            assert result.succeeded, "applied twice"
+            self.acknowledged.append(key)
+            number += 1
+
+    async def progress(self, count: int) -> None:
+        target = len(self.acknowledged) + count
+        while len(self.acknowledged) < target:
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        self._stopping = True
+        await asyncio.gather(*self._tasks)
+
+
+async def test_a_fresh_store_has_a_leader_at_once(three: World) -> None:
+    assert three.store.leader == 1
+    assert (await three.store.put(b"k", b"v")).revision == 2
+
+
+async def test_stopping_the_leader_elects_another_within_a_second_and_loses_nothing(three: World) -> None:
+    batches: list[WatchBatch] = []
+    await three.store.watch(b"load/", b"load0", sink=batches.append)
+    load = Load(three.store)
+    for _ in range(3):
+        await load.progress(200)
+        stopped = await three.stop_leader()
+        begin = time.monotonic()
+        await three.store.ready()
+        assert time.monotonic() - begin < 1.0
+        assert three.store.leader != stopped
+        await load.progress(200)
+        await three.start(stopped)
+    await load.stop()
+    assert load.slowest < 1.0
+    found = [kv.key for kv in (await three.store.range(b"load/", b"load0")).kvs]
+    assert found == sorted(load.acknowledged)
+    events = [event for batch in batches for event in batch.events]
+    assert sorted(event.kv.key for event in events) == found
+    assert [event.kv.mod_revision for event in events] == list(range(2, len(found) + 2))
+
+
+@pytest.mark.parametrize("member", ["leader", "follower"])
+async def test_a_member_that_crashes_is_restarted_and_catches_up(three: World, member: str) -> None:
+    load = Load(three.store)
+    await load.progress(100)
+    leader = three.store.leader
+    victim = leader if member == "leader" else leader % 3 + 1
+    replica = three.store.replicas._replicas[victim]
+    crashed = replica.member
+    assert crashed is not None
+
+    def bug(*_: Any) -> None:
+        raise RuntimeError("a bug in the state machine")
+
+    crashed.machine._appliers[OptimisticPut] = bug
+    while replica.member is crashed or replica.member is None:
+        await asyncio.sleep(0.001)
+    await load.progress(200)
+    await load.stop()
+    await three.store.put(b"last", b"")
+    revision = await three.store.current_revision()
+    while replica.member is None or replica.member.machine.kv.revision < revision:
+        await asyncio.sleep(0.005)
+    serving = three.store.replicas.serving
+    assert serving is not None
+    assert replica.member.machine.snapshot() == serving.machine.snapshot()
+
+
+async def test_a_single_member_that_crashes_comes_back_with_everything(one: World) -> None:
+    await one.store.put(b"k", b"v")
+    member = one.store.replicas.serving
+    assert member is not None
+    member.handle = lambda _: (_ for _ in ()).throw(RuntimeError("a bug"))  # type: ignore[method-assign]
+    await one.store.put(b"l", b"w")
+    assert (await one.store.range(b"k", b"z")).count == 2
+    assert one.store.replicas.serving is not member
+
+
+async def test_a_host_that_stalls_for_a_minute_elects_nobody_and_expires_nothing(
+    three: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    lease = await three.store.grant(5)
+    await three.store.put(b"k", b"", lease.id)
+    waiting = asyncio.ensure_future(three.store.put(b"l", b""))
+    leader, term = three.store.leader, (await three.store.status()).raft_term
+    real = loop.time
+    stalled = 0.0
+    monkeypatch.setattr(loop, "time", lambda: real() + stalled)
+    for _ in range(3):
+        stalled += 60.0
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+    assert (await waiting).revision > 0
+    assert three.store.leader == leader
+    assert (await three.store.status()).raft_term == term
+    assert (await three.store.time_to_live(lease.id)).ttl > 1
+    assert (await three.store.range(b"k")).count == 1
+
+
+async def test_everything_stops_while_clients_write(three: World) -> None:
+    load = Load(three.store)
+    await load.progress(50)
+    await three.system.stop()
+    await three.store.aclose()
+    results = await asyncio.gather(*load._tasks, return_exceptions=True)
+    assert {type(result).__name__ for result in results} == {"StoppedError"}
+
+
+async def test_members_are_seen_in_the_actor_system(three: World) -> None:
+    infos = {info.path: info for info in three.system.describe()}
+    assert sorted(infos) == ["/store-1", "/store-2", "/store-3"]
