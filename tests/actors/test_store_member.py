@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -66,6 +66,13 @@ async def one() -> AsyncIterator[World]:
         yield world
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    """Look after each turn of the loop; the test's own time limit is for conditions that never hold."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # it looks from outside at what has no event
+            await asyncio.sleep(0)
+
+
 class Load:
     """Clients that write numbered keys one after the other, and what was acknowledged to them."""
 
@@ -89,8 +96,7 @@ class Load:
 
     async def progress(self, count: int) -> None:
         target = len(self.acknowledged) + count
-        while len(self.acknowledged) < target:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(self.acknowledged) >= target)
 
     async def stop(self) -> None:
         self._stopping = True
@@ -138,14 +144,13 @@ async def test_a_member_that_crashes_is_restarted_and_catches_up(three: World, m
         raise RuntimeError("a bug in the state machine")
 
     crashed.machine._appliers[OptimisticPut] = bug
-    while replica.member is crashed or replica.member is None:
-        await asyncio.sleep(0.001)
+    await until(lambda: replica.member not in {crashed, None})
     await load.progress(200)
     await load.stop()
     await three.store.put(b"last", b"")
     revision = await three.store.current_revision()
-    while replica.member is None or replica.member.machine.kv.revision < revision:
-        await asyncio.sleep(0.005)
+    await until(lambda: replica.member is not None and replica.member.machine.kv.revision >= revision)
+    assert replica.member is not None
     serving = three.store.replicas.serving
     assert serving is not None
     assert replica.member.machine.snapshot() == serving.machine.snapshot()
