@@ -14,6 +14,7 @@ import click
 
 from kube.base.version import KUBERNETES_GIT_VERSION
 from kube.cli.errors import CommandError
+from kube.cli.runner import run
 
 DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
 REPLICAS: Final = (1, 3, 5)
@@ -64,8 +65,7 @@ def up(  # noqa: PLR0917  # click passes them by name
     target = path.expanduser()
     _check_writable(target)
     gc.set_threshold(*GC_THRESHOLDS)
-    with _runner() as run:
-        run(_serve(settings, path, target, as_json=output == "json"))
+    run(_serve(settings, path, target, as_json=output == "json"))
 
 
 def _check_writable(path: Path) -> None:
@@ -79,19 +79,6 @@ def _check_writable(path: Path) -> None:
         raise CommandError(
             f"cannot write the kubeconfig {path}: {error.strerror}; name another with --kubeconfig"
         ) from None
-
-
-@contextlib.contextmanager
-def _runner() -> Any:
-    """asyncio.run, on uvloop where there is one."""
-    try:
-        import uvloop  # noqa: PLC0415  # not on Windows
-    except ImportError:
-        factory = None
-    else:
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        yield runner.run
 
 
 async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json: bool) -> None:
