@@ -19,6 +19,7 @@ def _lazily(module: str, name: str) -> NewController:
 
 
 INITIALIZERS: Final[Mapping[str, NewController]] = {
+    "job": _lazily("job.controller", "JobController"),
     "deployment": _lazily("deployment.controller", "DeploymentController"),
     "replicaset": _lazily("replicaset.controller", "replica_set_controller"),
     "replicationcontroller": _lazily("replicaset.controller", "replication_controller"),
