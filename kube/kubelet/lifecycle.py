@@ -29,15 +29,23 @@ class Rejection(msgspec.Struct, frozen=True):
 class Usage:
     """What the admitted pods of a node take of it."""
 
-    __slots__ = ("amounts", "pods", "ports")
+    __slots__ = ("_asked", "amounts", "pods", "ports")
 
     def __init__(self) -> None:
         self.pods: dict[str, tuple[Amounts, tuple[PodPort, ...]]] = {}
         self.amounts: Amounts = {}
         self.ports: dict[PodPort, str] = {}
+        self._asked: tuple[Pod, Amounts] | None = None
+
+    def requests_of(self, pod: Pod) -> Amounts:
+        """What the pod asks for; kept for when it is added right after it was admitted."""
+        if self._asked is None or self._asked[0] is not pod:
+            self._asked = pod, pod_requests(pod)
+        return self._asked[1]
 
     def add(self, pod: Pod) -> None:
-        requests, ports = pod_requests(pod), pod_ports(pod.spec)
+        requests, ports = self.requests_of(pod), pod_ports(pod.spec)
+        self._asked = None
         self.pods[pod.metadata.uid] = requests, ports
         for name, amount in requests.items():
             self.amounts[name] = self.amounts.get(name, 0) + amount
@@ -82,7 +90,7 @@ def _resources(pod: Pod, node: Node, usage: Usage) -> Rejection | None:
     if len(usage.pods) + 1 > capacity:
         return _insufficient("pods", 1, len(usage.pods), capacity)
     for name, requested in sorted(
-        pod_requests(pod).items(), key=lambda item: _ORDER.get(item[0], len(_ORDER))
+        usage.requests_of(pod).items(), key=lambda item: _ORDER.get(item[0], len(_ORDER))
     ):
         has, used = allocatable.get(name, 0), usage.amounts.get(name, 0)
         if not requested or (name not in allocatable and is_extended(name)):

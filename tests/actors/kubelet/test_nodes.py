@@ -188,3 +188,40 @@ async def test_a_node_that_is_deleted_is_not_registered_again(world):
     with pytest.raises(ApiError) as raised:
         await world.get_node()
     assert is_not_found(raised.value)
+
+
+async def test_containers_outlive_a_crash_of_the_kubelet(world, monkeypatch):
+    node = world.node()
+    await node.start(world.system)
+    await world.create("web")
+    before = await world.running("web")
+    healthy, broken = node.runtime.pod_status, [True]
+
+    async def pod_status(self, uid):
+        if broken.pop() if broken else False:
+            raise RuntimeError("a bug")
+        return await healthy(uid)
+
+    monkeypatch.setattr(type(node.runtime), "pod_status", pod_status)
+    await world.create("other")
+    await world.settle()
+    for _ in range(3):
+        await world.advance(10)
+    await world.running("other")
+    [info] = [each for each in world.system.describe() if "kubelet" in each.path]
+    assert info.restarts == 1
+    after = await world.pod("web")
+    assert after.status.container_statuses == before.status.container_statuses
+    await world.client.delete(Pod, "web")
+    await world.client.wait_for_deletion(Pod, "web", timeout=5)
+
+
+async def test_a_kubelet_that_fell_behind_goes_on_where_it_stood(world):
+    node = world.node()
+    ref = await node.start(world.system)
+    await world.create("web")
+    await world.running("web")
+    kubelet = next(cell.actor for cell in world.system._cells() if cell.ref is ref)
+    kubelet.on_overflow(1)
+    await world.create("other")
+    await world.running("other")
