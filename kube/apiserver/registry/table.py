@@ -17,13 +17,6 @@ from kube.apiserver.registry.certificates import (
     approval_rest,
 )
 from kube.apiserver.registry.component_status import ComponentStatuses
-from kube.apiserver.registry.config import (
-    CreatedByUpdateStrategy,
-    EventStrategy,
-    LeaseStrategy,
-    SecretStrategy,
-    VersionedStrategy,
-)
 from kube.apiserver.registry.jobs import CronJobStrategy, JobStore, JobStrategy
 from kube.apiserver.registry.namespaces import (
     FinalizeRest,
@@ -47,6 +40,12 @@ from kube.apiserver.registry.services import ServiceStrategy
 from kube.apiserver.registry.store import Store
 from kube.apiserver.registry.strategy import StatusStrategy, Strategy
 from kube.apiserver.registry.subresources import ScaleRest, StatusRest
+from kube.apiserver.registry.traits import (
+    CreatedByUpdateStrategy,
+    EventStrategy,
+    LeaseStrategy,
+    VersionedStrategy,
+)
 from kube.apiserver.registry.volumes import ClaimStrategy, VolumeStatusStrategy, VolumeStrategy
 from kube.apiserver.registry.workloads import (
     ControllerStrategy,
@@ -79,7 +78,6 @@ STRATEGIES: Final[Mapping[Name, type[Strategy]]] = {
     ("", "pods"): PodStrategy,
     ("", "podtemplates"): CreatedByUpdateStrategy,
     ("", "replicationcontrollers"): ControllerStrategy,
-    ("", "secrets"): SecretStrategy,
     ("apps", "daemonsets"): DaemonSetStrategy,
     ("apps", "deployments"): DeploymentStrategy,
     ("apps", "replicasets"): ReplicaSetStrategy,

@@ -1,14 +1,12 @@
 # ruff: noqa: ARG002  # hooks share signatures, whether or not they read every argument
-"""Small kinds whose strategies differ in a detail: events that expire, secrets that keep their type, leases by PUT.
+"""Small kinds whose strategies differ in a detail: events that expire, leases that are made by PUT.
 
 Source of the semantics: pkg/registry (strategy.go of each kind).
 """
 
 from typing import ClassVar, Final
 
-from msgspec.structs import replace
-
-from kube.api.types.core_v1 import Event, Secret
+from kube.api.types.core_v1 import Event
 from kube.api.validation.event import (
     validate_event,
     validate_event_update,
@@ -56,8 +54,3 @@ class EventStrategy(Strategy):
 
     def ttl(self, obj: Event) -> int:
         return EVENT_TTL
-
-
-class SecretStrategy(Strategy):
-    def prepare_for_update(self, ctx: Context, new: Secret, old: Secret) -> Secret:
-        return new if new.type else replace(new, type=old.type)
