@@ -164,4 +164,4 @@ def _renamed(value: Any, first: Callable[[str], str]) -> Any:
             for name, each in value.items()
             if each is not None
         }
-    return [_renamed(each, first) for each in value] if isinstance(value, list) else value
+    return [_renamed(each, first) for each in value] if isinstance(value, list | tuple) else value
