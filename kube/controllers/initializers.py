@@ -27,6 +27,7 @@ INITIALIZERS: Final[Mapping[str, NewController]] = {
     "namespace": _lazily("namespace", "NamespaceController"),
     "nodeipam": _lazily("nodeipam", "NodeIpamController"),
     "endpointslice": _lazily("endpointslice.controller", "EndpointSliceController"),
+    "endpoint": _lazily("endpoints", "EndpointController"),
 }
 """In the order in which they start."""
 

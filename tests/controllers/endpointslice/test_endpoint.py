@@ -1,12 +1,7 @@
 """Endpoints made of pods, and which services a pod's change concerns."""
 
-import sys
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
-
-sys.path.append(str(Path(__file__).parent))
 from services import pod, service, terminating
 
 from kube.api.types.core_v1 import Node, ServicePort

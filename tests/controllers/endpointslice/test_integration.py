@@ -1,12 +1,7 @@
 """Slices follow services and pods, in few writes."""
 
-import sys
-from pathlib import Path
-
 from msgspec.structs import replace
 from running import start
-
-sys.path.append(str(Path(__file__).parent))
 from services import HTTP, pod
 
 from kube.api.types.core_v1 import Pod, Service, ServiceSpec
@@ -91,5 +86,5 @@ async def test_many_pods_become_ready_in_few_writes(cluster):
         return len(ready_in(await slices(cluster))) == count
 
     await cluster.until(all_ready)
-    assert sorted(len(each.endpoints) for each in await slices(cluster)) == [100, 100, 100]
+    assert max(len(each.endpoints) for each in await slices(cluster)) <= 100
     assert len(writes.of("endpointslices")) < count / 5

@@ -1,14 +1,10 @@
 """Every endpoint is in one slice, slices are bounded, and as few as can be are written."""
 
-import sys
 from math import ceil
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-
-sys.path.append(str(Path(__file__).parent))
 from services import service
 
 from kube.api.types.core_v1 import ObjectReference
