@@ -46,6 +46,7 @@ def _getter(cls: type[msgspec.Struct], field: SelectableField) -> FieldGetter:
     return lambda obj: field_value(field, obj)
 
 
+@lru_cache(512)
 def _string_path(cls: Any, path: str) -> str | None:
     """The attributes of a field that is a string in every object, as attrgetter takes them; else None."""
     steps: list[str] = []
