@@ -62,63 +62,75 @@ def is_namespace_terminating(error: BaseException | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """How many of the calls went well, and the first error."""
+
+    done: int
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PodControl:
     """Expectations are raised before the first call, and lowered for each call that fails or is not made."""
 
     environment: Environment
     expectations: Expectations
 
-    async def create(self, key: str, owner: Any, pods: Sequence[Pod]) -> Exception | None:
-        """Create in batches of slow start until one batch has failed; the first error, if any."""
+    async def create(self, key: str, owner: Any, pods: Sequence[Pod]) -> Outcome:
+        """Create in batches of slow start until one batch has failed. A namespace that is going is no error."""
         self.expectations.expect(key, creations=len(pods))
-        tried = 0
+        tried = done = 0
         for size in slow_start(len(pods)):
-            batch = pods[tried : tried + size]
+            outcome = await self._create_batch(key, owner, pods[tried : tried + size])
             tried += size
-            error = await self._create_batch(key, owner, batch)
-            if error is not None:
+            done += outcome.done
+            if outcome.error is not None:
                 self.expectations.creation_observed(key, len(pods) - tried)
-                return None if is_namespace_terminating(error) else error
-        return None
+                return Outcome(done, None if is_namespace_terminating(outcome.error) else outcome.error)
+        return Outcome(done)
 
-    async def _create_batch(self, key: str, owner: Any, pods: Sequence[Pod]) -> Exception | None:
+    async def _create_batch(self, key: str, owner: Any, pods: Sequence[Pod]) -> Outcome:
         client, recorder = self.environment.client, self.environment.recorder
         results = await self._gather(key, [_bound(client.create, pod) for pod in pods])
-        first: Exception | None = None
+        done, first = 0, None
         for result in results:
             if not isinstance(result, Exception):
+                done += 1
                 recorder.event(owner, NORMAL, "SuccessfulCreate", f"Created pod: {result.metadata.name}")
                 continue
             self.expectations.creation_observed(key)
             first = first or result
             if not is_namespace_terminating(result):
                 recorder.event(owner, WARNING, "FailedCreate", f"Error creating: {result}")
-        return first
+        return Outcome(done, first)
 
-    async def delete(self, key: str, owner: Any, pods: Sequence[Pod]) -> Exception | None:
-        """Delete all side by side; the first error but those of pods that are gone."""
+    async def delete(self, key: str, owner: Any, pods: Sequence[Pod]) -> Outcome:
+        """Delete all side by side, and expect to see that. A pod that is gone is no error."""
         self.expectations.expect(key, deletions=[meta_namespace_key(pod) for pod in pods])
-        return await self.delete_expected(key, owner, pods)
+        return await self.delete_unexpected(key, owner, pods)
 
-    async def delete_expected(self, key: str, owner: Any, pods: Sequence[Pod]) -> Exception | None:
-        """As ``delete``, for pods whose deletion is expected already."""
+    async def delete_unexpected(self, key: str, owner: Any, pods: Sequence[Pod]) -> Outcome:
+        """As ``delete``, for pods whose deletion is expected already or need not be."""
         client, recorder = self.environment.client, self.environment.recorder
 
         def deletion(pod: Pod) -> Callable[[], Awaitable[Any]]:
             return lambda: client.delete(Pod, pod.metadata.name, namespace=pod.metadata.namespace)
 
         results = await self._gather(key, [deletion(pod) for pod in pods])
-        first: Exception | None = None
+        done, first = 0, None
         for pod, result in zip(pods, results, strict=True):
             name = pod.metadata.name
             if not isinstance(result, Exception):
+                done += 1
                 recorder.event(owner, NORMAL, "SuccessfulDelete", f"Deleted pod: {name}")
                 continue
             self.expectations.deletion_observed(key, meta_namespace_key(pod))
-            if not is_not_found(result):
-                recorder.event(owner, WARNING, "FailedDelete", f"Error deleting: {result}")
-                first = first or result
-        return first
+            if is_not_found(result):
+                done += 1
+                continue
+            recorder.event(owner, WARNING, "FailedDelete", f"Error deleting: {result}")
+            first = first or result
+        return Outcome(done, first)
 
     async def _gather(self, key: str, calls: Sequence[Callable[[], Awaitable[R]]]) -> list[R | Exception]:
         try:

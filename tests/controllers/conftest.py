@@ -33,7 +33,7 @@ from kube.store.local import LocalStore, StoreConfig
 
 sys.path.append(str(Path(__file__).parent))
 
-TURNS = 20_000
+TURNS = 5_000
 """Of the loop, after which a condition that does not come is given up."""
 
 REVIEWS = {

@@ -4,7 +4,7 @@ Semantics: ReplicaSetController of pkg/controller/replicaset.
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from kube.api.helpers.pods import is_pod_active, is_pod_terminating
 from kube.api.types.core_v1 import Pod
@@ -15,17 +15,12 @@ from kube.controllers.dependents import DependentObserver
 from kube.controllers.expectations import Expectations
 from kube.controllers.framework import Environment, Result, Watch, own_key
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager
+from kube.controllers.pacing import Pacing
 from kube.controllers.pod_control import BURST, PodControl, pod_from_template
+from kube.controllers.pod_ranking import pods_to_delete
 from kube.controllers.replicaset.kinds import REPLICA_SET, REPLICATION_CONTROLLER, Kind
-from kube.controllers.replicaset.ranking import pods_to_delete
 from kube.controllers.replicaset.status import new_status
 from kube.controllers.status_writer import write_status
-
-PACE: Final = 2e-5
-"""Seconds of pause for each pod that a reconcile has walked: a set of n pods that all change one by one costs n, not n²."""
-
-PACED_FROM: Final = 50
-"""Pods from which a set is paced."""
 
 
 class ReplicaSetController:
@@ -42,8 +37,7 @@ class ReplicaSetController:
         self._expectations = Expectations(environment.monotonic)
         self._control = PodControl(environment, self._expectations)
         self._refs = RefManager(environment.client, environment.gather)
-        self._rest: dict[str, tuple[float, int]] = {}
-        """Until when a key rests, and the generation that it was reconciled at."""
+        self._pacing = Pacing(environment.monotonic)
 
     def watches(self) -> Sequence[Watch[Any]]:
         kind = self._kind
@@ -58,16 +52,12 @@ class ReplicaSetController:
         owner = self._owners.get(namespace, name)
         if owner is None:
             self._expectations.forget(key)
-            self._rest.pop(key, None)
+            self._pacing.forget(key)
             return Result()
-        pause = self._pause(key, owner)
+        pause = self._pacing.pause(key, owner.metadata.generation)
         if pause > 0:
             return Result(pause)
         return await self._sync(key, owner)
-
-    def _pause(self, key: str, owner: Any) -> float:
-        until, generation = self._rest.get(key, (0.0, -1))
-        return until - self._environment.monotonic() if generation == owner.metadata.generation else 0.0
 
     async def _sync(self, key: str, owner: Any) -> Result:
         needs_sync = self._expectations.satisfied(key)
@@ -82,29 +72,22 @@ class ReplicaSetController:
         status, wait = new_status(
             self._kind, owner, active, terminating, error=error, now=self._environment.now()
         )
-        self._pace(key, owner, len(pods))
+        self._pacing.walked(key, owner.metadata.generation, len(pods))
         if status != owner.status:
             await write_status(self._environment.client, owner, status)
         if error is not None:
             raise error
         return Result(wait)
 
-    def _pace(self, key: str, owner: Any, walked: int) -> None:
-        if walked >= PACED_FROM:
-            until = self._environment.monotonic() + walked * PACE
-            self._rest[key] = (until, owner.metadata.generation)
-        else:
-            self._rest.pop(key, None)
-
     async def _manage_replicas(self, key: str, owner: Any, active: Sequence[Pod]) -> Exception | None:
         wanted = owner.spec.replicas or 0
         excess = len(active) - wanted
         if excess < 0:
             pod = pod_from_template(owner.spec.template, owner)
-            return await self._control.create(key, owner, [pod] * min(-excess, BURST))
+            return (await self._control.create(key, owner, [pod] * min(-excess, BURST))).error
         if excess > 0:
             doomed = pods_to_delete(active, self._related(owner), min(excess, BURST), self._environment.now())
-            return await self._control.delete(key, owner, doomed)
+            return (await self._control.delete(key, owner, doomed)).error
         return None
 
     def _related(self, owner: Any) -> list[Pod]:

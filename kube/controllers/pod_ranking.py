@@ -1,4 +1,4 @@
-"""Which pods of a replica set are deleted first when it is scaled down. Pure.
+"""Which pods of an owner are deleted first when it has too many. Pure.
 
 Semantics: ActivePodsWithRanks of pkg/controller/controller_utils.go; KEP-2255 (deletion cost), KEP-2185 (ages compared by
 their logarithm).
