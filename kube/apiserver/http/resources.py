@@ -4,6 +4,7 @@ Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Final
 
 from kube.api.types.authentication_v1 import UserInfo
@@ -17,7 +18,7 @@ from kube.apiserver.endpoints.tables import include_object
 from kube.apiserver.http.messages import Answer, HttpRequest, HttpResponse, HttpStream
 from kube.apiserver.http.watch import Frames, WatchStream
 from kube.base.clock import Clock
-from kube.client.interface import Options, Request
+from kube.client.interface import NO_OPTIONS, Options, Request
 
 _APPLY: Final = "application/apply-patch+yaml"
 _BODIES: Final = frozenset({"create", "update"})
@@ -100,7 +101,15 @@ def _with_manager(options: Options, request: HttpRequest) -> Options:
     """A writer that names no field manager is known by its user agent."""
     if options.field_manager:
         return options
-    return replace(options, field_manager=user_agent_manager(request.header("User-Agent")))
+    agent = request.header("User-Agent")
+    if options is NO_OPTIONS:
+        return _managed(agent)
+    return replace(options, field_manager=user_agent_manager(agent))
+
+
+@lru_cache(maxsize=256)
+def _managed(user_agent: str) -> Options:
+    return Options(field_manager=user_agent_manager(user_agent))
 
 
 def _status(result: Result) -> int:

@@ -1,0 +1,218 @@
+"""What the benchmarks of the API server share: the server's process, and a client that costs little.
+
+The client keeps connections busy one request at a time (closed loop), reads no more of an answer than its status and
+length, and counts whatever is not 2xx as a failure of the run.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, cast
+
+ROOT = Path(__file__).parents[2]
+NAMESPACE = "/api/v1/namespaces/default"
+
+
+class Server:
+    """The server's process, for as long as the context lasts."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._flags = ["--loop", options.loop, "--replicas", str(options.replicas)]
+        if options.profile:
+            self._flags += ["--profile", options.profile]
+
+    def __enter__(self) -> Self:
+        self._directory = tempfile.TemporaryDirectory()
+        self.files = Path(self._directory.name)
+        command = [sys.executable, str(ROOT / "benchmarks/apiserver/serve.py"), str(self.files)]
+        command += self._flags
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        self.port: int = self._line()["port"]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate(timeout=10)
+        self._directory.cleanup()
+
+    def _line(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return line
+
+    def usage(self) -> dict[str, float]:
+        """Processor seconds so far, and the highest resident set in KiB."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        self._process.stdin.flush()
+        return self._line()
+
+    def tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=str(self.files / "ca.crt"))
+        context.load_cert_chain(self.files / "client.crt", self.files / "client.key")
+        return context
+
+
+class Connection(asyncio.Protocol):
+    """Sends the next request when the last one is answered; `done` when there are no more."""
+
+    def __init__(self, requests: Iterator[bytes], latencies: list[float]) -> None:
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._requests = requests
+        self._latencies = latencies
+        self._buffer = b""
+        self._expected = 0
+        self._sent = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._next()
+
+    def _next(self) -> None:
+        request = next(self._requests, None)
+        if request is None:
+            self._transport.close()
+            self.done.set_result(None)
+            return
+        self._sent = time.perf_counter()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._expected and (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end].lower()
+            if b" 20" not in head[:12]:
+                self.done.set_exception(RuntimeError(self._buffer.decode(errors="replace")))
+                self._transport.abort()
+                return
+            length = head.partition(b"content-length:")[2].partition(b"\r")[0]
+            self._expected = end + 4 + int(length)
+        if self._expected and len(self._buffer) >= self._expected:
+            self._latencies.append(time.perf_counter() - self._sent)
+            self._buffer = self._buffer[self._expected :]
+            self._expected = 0
+            self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionError("the server hung up"))
+
+
+class Sample(NamedTuple):
+    """`rate` per second, latencies in milliseconds, `cpu` of the server in microseconds for each request."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+def measure(server: Server, requests: Iterator[bytes], connections: int) -> Sample:
+    latencies: list[float] = []
+    before = server.usage()["cpu"]
+    seconds = _runner().run(_drive(server, requests, connections, latencies))
+    cpu = server.usage()["cpu"] - before
+    latencies.sort()
+    count = len(latencies)
+    return Sample(
+        count / seconds, latencies[count // 2] * 1e3, latencies[count * 99 // 100] * 1e3, cpu / count * 1e6
+    )
+
+
+def _runner() -> asyncio.Runner:
+    try:
+        import uvloop  # noqa: PLC0415  # optional
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+async def _drive(server: Server, requests: Iterator[bytes], count: int, latencies: list[float]) -> float:
+    loop, tls = asyncio.get_running_loop(), server.tls()
+    begin = time.perf_counter()
+    connected = await asyncio.gather(
+        *(
+            loop.create_connection(lambda: Connection(requests, latencies), "127.0.0.1", server.port, ssl=tls)
+            for _ in range(count)
+        )
+    )
+    for _, connection in connected:
+        await connection.done
+    return time.perf_counter() - begin
+
+
+def request(method: str, path: str, body: bytes = b"") -> bytes:
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: kubernetes\r\nAccept: application/json\r\nUser-Agent: bench/1\r\n"
+    )
+    if body:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+def pod(name: str, size: int) -> bytes:
+    """A pod of three containers, padded to about `size` bytes of JSON."""
+    containers = [
+        {
+            "name": f"c{index}",
+            "image": "registry.example/pause:3.9",
+            "env": [{"name": "MODE", "value": "bench"}],
+            "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+            "ports": [{"containerPort": 8080 + index}],
+        }
+        for index in range(3)
+    ]
+    tree = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"app": "bench", "tier": "load"}, "annotations": {"pad": ""}},
+        "spec": {"containers": containers},
+    }
+    missing = size - len(json.dumps(tree))
+    tree["metadata"]["annotations"]["pad"] = "x" * max(missing, 0)  # type: ignore[index]  # a tree of JSON
+    return json.dumps(tree).encode()
+
+
+def parser(description: str | None, requests: int, connections: list[int]) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=description)
+    made.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop", help="the server's")
+    made.add_argument("--replicas", type=int, default=3)
+    made.add_argument("--runs", type=int, default=5)
+    made.add_argument("--requests", type=int, default=requests, help="of each run")
+    made.add_argument("--connections", type=int, nargs="+", default=connections)
+    made.add_argument("--profile", help="write cProfile's statistics of the server to this file")
+    made.add_argument("--size", type=int, default=2000, help="bytes of a pod's JSON")
+    return made
+
+
+def table(options: argparse.Namespace, run: Callable[[int, int], Sample]) -> None:
+    """Print the median (minimum, maximum) of all runs for each number of connections."""
+    version = sys.version.split()[0]
+    print(
+        f"Python {version}, {options.loop}, {options.replicas} replicas, {options.runs} runs of {options.requests}"
+    )
+    print("connections        requests/s (min, max)   p50 ms   p99 ms   server's CPU us/request")
+    for connections in options.connections:
+        samples = [run(number, connections) for number in range(options.runs)]
+        rates = sorted(sample.rate for sample in samples)
+        p50, p99, cpu = (
+            statistics.median(values) for values in zip(*(sample[1:] for sample in samples), strict=True)
+        )
+        spread = f"{statistics.median(rates):,.0f} ({rates[0]:,.0f}, {rates[-1]:,.0f})"
+        print(f"{connections:>11} {spread:>28} {p50:>8.2f} {p99:>8.2f} {cpu:>12.0f}")
