@@ -157,12 +157,12 @@ class Member:
     # ---- Ready
 
     def _drive(self) -> None:
-        node = self.node
+        node, storage = self.node, self.storage
         while (ready := node.ready()) is not None:
             if ready.snapshot is not None:
-                self.storage.apply_snapshot(ready.snapshot)
-            if ready.hard_state is not None or ready.entries:
-                self.storage.save(ready.hard_state, ready.entries, must_sync=ready.must_sync)
+                storage.apply_snapshot(ready.snapshot)
+            if ready.must_sync:
+                storage.save(ready.hard_state, ready.entries, must_sync=True)
             if ready.messages:
                 self._transport.send(ready.messages)
             if ready.snapshot is not None:
@@ -172,7 +172,7 @@ class Member:
             node.advance()
             if not node.has_ready():
                 break
-        if self.applied_index >= self._snapshot_due or self.storage.log_size > self.config.snapshot_bytes:
+        if self.applied_index >= self._snapshot_due or storage.log_size > self.config.snapshot_bytes:
             self._compact_log()
 
     def _apply(self, entries: list[Entry]) -> None:

@@ -189,7 +189,8 @@ class Raft:
         """The shell has made the log stable up to ``index``: a leader counts itself (Raft §10.2.1 of the dissertation)."""
         if self.role is Role.LEADER and term == self.term and index > self.matched[self.id]:
             self.matched[self.id] = index
-            self._maybe_commit(index)
+            if index > self.log.committed:
+                self._maybe_commit()
 
     @property
     def hard_state(self) -> HardState:
@@ -425,10 +426,10 @@ class Raft:
         elif progress.match + 1 >= self.log.first_index():
             progress.become_probe()
             progress.become_replicate()
-        committed = news and self._maybe_commit(index)
+        log = self.log
+        committed = news and index > log.committed and self._maybe_commit()
         if not (committed and self.config.eager_commit):
-            last = self.log.last_index
-            while progress.next <= last and self._send_append(message.from_):
+            while progress.next <= log.last_index and self._send_append(message.from_):
                 pass
 
     def _on_append_rejected(self, message: AppendResponse, progress: Progress) -> None:
@@ -441,14 +442,12 @@ class Raft:
                 progress.become_probe()
             self._send_append(message.from_)
 
-    def _maybe_commit(self, acked: int) -> bool:
+    def _maybe_commit(self) -> bool:
         """Raft §5.3 and §5.4.2: what a majority stores is committed, if it is of the current term.
 
-        ``acked``: what a voter has just acknowledged; no more than that can be new.
+        Called when a voter has acknowledged more than is committed; nothing else can move the quorum.
         """
         log = self.log
-        if acked <= log.committed:
-            return False
         index = self.voters.committed_index(self.matched)
         if index <= log.committed or log.term(index) != self.term:
             return False

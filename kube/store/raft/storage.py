@@ -120,7 +120,13 @@ class MemoryStorage:
     def save(self, hard_state: HardState | None, entries: list[Entry], *, must_sync: bool) -> None:  # noqa: ARG002  # memory has nothing to sync
         if hard_state is not None:
             self._hard_state = hard_state
-        if entries:
+        if not entries:
+            return
+        if entries[0].index == self._start + len(self._entries) + 1:
+            self._entries.extend(entries)
+            for entry in entries:
+                self.log_size += entry.size
+        else:
             self.append(entries)
 
     def append(self, entries: list[Entry]) -> None:
@@ -137,8 +143,7 @@ class MemoryStorage:
         elif at > len(kept):
             raise AssertionError(f"gap in the log: {entries[0].index} after {self.last_index()}")
         kept.extend(entries)
-        for entry in entries:
-            self.log_size += entry.size
+        self.log_size += sum([entry.size for entry in entries])
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         if snapshot.index < self._snapshot.index:
