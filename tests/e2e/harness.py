@@ -32,9 +32,9 @@ class Running:
     server: str
 
 
-def start(home: Path, *arguments: str) -> Running:
+def start(home: Path, *arguments: str, kubeconfig: Path | None = None) -> Running:
     """``kube up`` on a free port; returns when it has said that it is ready."""
-    kubeconfig = home / "cluster.yaml"
+    kubeconfig = kubeconfig or home / "cluster.yaml"
     process = subprocess.Popen(
         [
             sys.executable,
