@@ -70,8 +70,9 @@ async def roll_out(options: argparse.Namespace) -> float:
             if profile:
                 profile.enable()
             begin, cpu = time.perf_counter(), time.process_time()
-            for number in range(options.nodes):
-                await nodes.node(config(number)).start(system)
+            await asyncio.gather(
+                *(nodes.node(config(number)).start(system) for number in range(options.nodes))
+            )
             registered = time.perf_counter() - begin
             await done
             took = time.perf_counter() - begin
