@@ -14,6 +14,7 @@ from kube.apiserver.admission.plugins.limit_ranger import LimitRanger
 from kube.apiserver.admission.plugins.lookup import Stores
 from kube.apiserver.admission.plugins.namespace_lifecycle import NamespaceLifecycle
 from kube.apiserver.admission.plugins.nodes import PodTopologyLabels, TaintNodesByCondition
+from kube.apiserver.admission.plugins.pod_security import PodSecurity
 from kube.apiserver.admission.plugins.priority import Priority
 from kube.apiserver.admission.plugins.resource_quota import ResourceQuotaAdmission
 from kube.apiserver.admission.plugins.runtime_class import RuntimeClassAdmission
@@ -43,6 +44,7 @@ def default_chain(
         LimitRanger(stores),
         ServiceAccountAdmission(stores, clock, chance),
         TaintNodesByCondition(),
+        PodSecurity(stores),
         Priority(stores),
         DefaultTolerationSeconds(),
         DefaultStorageClass(stores),
