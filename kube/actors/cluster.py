@@ -15,7 +15,7 @@ from kube.actors.controller_manager import ControllerManager, WaitSynced
 from kube.actors.kubelet import SimulatedNode, SimulatedNodes
 from kube.actors.runtime.supervision import Supervision
 from kube.actors.runtime.system import ActorSystem
-from kube.actors.scheduler import Scheduler
+from kube.actors.scheduler import SchedulerActor
 from kube.actors.store_member import start_members
 from kube.api.types.authentication_v1 import UserInfo
 from kube.api.types.core_v1 import Node
@@ -135,7 +135,7 @@ class Cluster:
         await self._start_api_server(system, chance, clock)
         manager = await self._start_controllers(system)
         await system.start(
-            lambda: Scheduler(self._transport(component(SCHEDULER)), detector=self._detector),
+            lambda: SchedulerActor(self._transport(component(SCHEDULER)), detector=self._detector),
             name="scheduler",
         )
         self._start_nodes(system, chance)

@@ -44,9 +44,9 @@ def scheduler(kubeconfig: Path, log_level: str) -> None:
     """Run a scheduler alone against an API server."""
 
     async def start(system: Any, transport: Any) -> None:
-        from kube.actors.scheduler import Scheduler  # noqa: PLC0415  # help comes without it
+        from kube.actors.scheduler import SchedulerActor  # noqa: PLC0415  # help comes without it
 
-        await system.start(lambda: Scheduler(transport), name="scheduler")
+        await system.start(lambda: SchedulerActor(transport), name="scheduler")
 
     _run("scheduler", kubeconfig, log_level, start)
 
