@@ -49,6 +49,8 @@ from kube.kubelet.status_manager import StatusManager
 
 REGISTRATION: Final = Backoff(0.1, 7.0, factor=2.0, jitter=0.1)
 LEASE_JITTER: Final = 0.04
+FIRST_LOOK: Final = 0.02
+"""Seconds after which a node that has no pod CIDR looks whether it has been given one; then twice as many each time."""
 NODE_AFFINITY: Final = "NodeAffinity"
 
 
@@ -92,6 +94,8 @@ class Kubelet(Actor[StreamMessage]):
         self._stream.start()
         first = config.lease_renew_interval * self._chance.random()
         self._beat = context.system.timers.after(first, self._heart_beats)
+        if not self._has_network:
+            context.tasks.start(self._await_network(), name="await network")
 
     def on_stop(self) -> None:
         self._state.runtime.listen(None)
@@ -242,6 +246,24 @@ class Kubelet(Actor[StreamMessage]):
             for worker in self._workers.values():
                 worker.wake()
 
+    async def _await_network(self) -> None:
+        """Become ready soon after somebody has given the node its pod CIDR; later the heartbeats see to it."""
+        context, wait = self.context, FIRST_LOOK
+        while not self._has_network and wait < self._state.config.lease_renew_interval:
+            await context.clock.sleep(wait)
+            wait *= 2
+            try:
+                await self._look_at_node()
+            except ApiError as error:
+                context.log.debug("node not read", error=str(error))
+
+    async def _look_at_node(self) -> None:
+        """See what others have made of the Node, and post its status where that is due. Raises ApiError."""
+        state = self._state
+        state.node = await self._client.get(Node, state.config.node_name, resource_version="0")
+        state.node = await self._post_status(state.node, self.context.clock.now())
+        self._note_network()
+
     def _heart_beats(self) -> None:
         context, interval = self.context, self._state.config.lease_renew_interval
         jitter = 1.0 + LEASE_JITTER * self._chance.random()
@@ -254,10 +276,7 @@ class Kubelet(Actor[StreamMessage]):
         """Renew the lease, look at the Node, post its status where that is due. What fails is tried at the next beat."""
         try:
             self._lease = await self._renew()
-            node = await self._client.get(Node, self._state.config.node_name, resource_version="0")
-            self._state.node = node
-            self._state.node = await self._post_status(node, self.context.clock.now())
-            self._note_network()
+            await self._look_at_node()
         except ApiError as error:
             self.context.log.warning(
                 "heartbeat not written", node=self._state.config.node_name, error=str(error)

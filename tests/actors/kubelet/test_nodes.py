@@ -93,7 +93,7 @@ async def test_without_a_pod_cidr_the_node_is_not_ready_until_it_gets_one(world)
     assert (await world.pod("web")).status.phase == "Pending"
     patch = {"spec": {"podCIDR": "10.9.0.0/24", "podCIDRs": ["10.9.0.0/24"]}}
     await world.client.patch(Node, "node-0", patch)
-    await world.advance(10.4)
+    await world.advance(0.02)
     pod = await world.running("web")
     assert pod.status.pod_ip == "10.9.0.2"
     assert is_node_ready(await world.get_node())
@@ -225,3 +225,15 @@ async def test_a_kubelet_that_fell_behind_goes_on_where_it_stood(world):
     kubelet.on_overflow(1)
     await world.create("other")
     await world.running("other")
+
+
+async def test_a_pod_cidr_that_comes_late_is_seen_at_a_heartbeat(world):
+    await world.nodes.node(KubeletConfig(node_name="node-0", node_ip="10.0.0.1")).start(world.system)
+    for _ in range(20):
+        await world.advance(10.4)
+    patch = {"spec": {"podCIDR": "10.9.0.0/24", "podCIDRs": ["10.9.0.0/24"]}}
+    await world.client.patch(Node, "node-0", patch)
+    await world.settle()
+    assert not is_node_ready(await world.get_node())
+    await world.advance(10.4)
+    assert is_node_ready(await world.get_node())
