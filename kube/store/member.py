@@ -157,7 +157,8 @@ class Member:
     # ---- Ready
 
     def _drive(self) -> None:
-        node, storage = self.node, self.storage
+        node, storage, raft = self.node, self.storage, self.raft
+        log = raft.log
         while (ready := node.ready()) is not None:
             if ready.snapshot is not None:
                 storage.apply_snapshot(ready.snapshot)
@@ -170,8 +171,8 @@ class Member:
             if ready.committed:
                 self._apply(ready.committed)
             node.advance()
-            if not node.has_ready():
-                break
+            if not raft.messages and log.applied >= log.committed:
+                break  # nothing else can have become ready
         if self.applied_index >= self._snapshot_due or storage.log_size > self.config.snapshot_bytes:
             self._compact_log()
 

@@ -281,6 +281,10 @@ class Replicas:
                 agreed += 1
         return member if agreed >= self._quorum else None
 
+    def all(self) -> tuple[Replica, ...]:
+        """Every place for a member, in the order of ids."""
+        return tuple(self._replicas.values())
+
     def any_member(self) -> Member:
         """The member that serves, else any that runs. Raises StoppedError when none does."""
         if self.serving is not None:

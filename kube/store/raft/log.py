@@ -205,4 +205,6 @@ class RaftLog:
         if high - low > max_entries:
             high = low + max_entries
         self.applied = high - 1
+        if high <= self.unstable_start:
+            return self.storage.entries(low, high)
         return self.entries(low, high)

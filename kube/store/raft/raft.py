@@ -329,7 +329,11 @@ class Raft:
         self.leader = leader
 
     def _on_append(self, message: AppendEntries) -> None:
-        self._follow(message.from_)
+        if self.role is Role.FOLLOWER:
+            self.election_elapsed = 0
+            self.leader = message.from_
+        else:
+            self._follow(message.from_)
         log = self.log
         prev = message.prev_index
         if prev < log.committed:

@@ -66,12 +66,6 @@ class RawNode:
 
     # ---- outputs
 
-    def has_ready(self) -> bool:
-        """Whether ``ready`` would give more, right after ``advance``."""
-        raft = self.raft
-        log = raft.log
-        return bool(raft.messages) or log.applied < log.committed
-
     def ready(self) -> Ready | None:
         """What is to be done now; None when there is nothing."""
         if self._outstanding is not None:
