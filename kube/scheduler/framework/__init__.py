@@ -1,0 +1,1 @@
+"""The scheduling framework (KEP-624): extension points, statuses, profiles, diagnosis. No plugin lives here."""
