@@ -19,6 +19,7 @@ def _lazily(module: str, name: str) -> NewController:
 
 
 INITIALIZERS: Final[Mapping[str, NewController]] = {
+    "daemonset": _lazily("daemonset.controller", "DaemonSetController"),
     "job": _lazily("job.controller", "JobController"),
     "deployment": _lazily("deployment.controller", "DeploymentController"),
     "replicaset": _lazily("replicaset.controller", "replica_set_controller"),
@@ -28,6 +29,7 @@ INITIALIZERS: Final[Mapping[str, NewController]] = {
     "nodeipam": _lazily("nodeipam", "NodeIpamController"),
     "endpointslice": _lazily("endpointslice.controller", "EndpointSliceController"),
     "endpoint": _lazily("endpoints", "EndpointController"),
+    "garbagecollector": _lazily("garbagecollector.controller", "GarbageCollector"),
 }
 """In the order in which they start."""
 
