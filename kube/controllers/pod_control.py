@@ -76,9 +76,14 @@ class PodControl:
     environment: Environment
     expectations: Expectations
 
-    async def create(self, key: str, owner: Any, pods: Sequence[Pod]) -> Outcome:
-        """Create in batches of slow start until one batch has failed. A namespace that is going is no error."""
-        self.expectations.expect(key, creations=len(pods))
+    async def create(
+        self, key: str, owner: Any, pods: Sequence[Pod], deletions: Sequence[str] = ()
+    ) -> Outcome:
+        """Create in batches of slow start until one batch has failed. A namespace that is going is no error.
+
+        ``deletions`` are keys of pods whose deletion, by a later ``delete_unexpected``, is expected together with this.
+        """
+        self.expectations.expect(key, creations=len(pods), deletions=deletions)
         tried = done = 0
         for size in slow_start(len(pods)):
             outcome = await self._create_batch(key, owner, pods[tried : tried + size])
