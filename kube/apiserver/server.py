@@ -37,6 +37,8 @@ _IDLE_SECONDS: Final = 90.0
 _HANDSHAKE_SECONDS: Final = 10.0
 _GOODBYE_SECONDS: Final = 0.5
 """How long a closing TLS connection waits for the peer's last word."""
+_HEARTBEAT_SECONDS: Final = 60.0
+"""How often the other side of a WebSocket is asked whether it is still there."""
 _LINGER_SECONDS: Final = 2.0
 """How long the rest of a body that nobody wants is read, so that the client sees the answer."""
 _MAX_HEADER_LINE: Final = 64 * 1024
@@ -175,13 +177,13 @@ class Server:
         self, request: web.BaseRequest, answer: HttpStream, connection: "_Connection"
     ) -> web.StreamResponse:
         """A WebSocket: what the client says is not listened to, but for its goodbye."""
-        socket = web.WebSocketResponse(autoclose=True, compress=False)
+        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT_SECONDS, compress=False)
         socket.headers.extend(answer.headers)
         try:
             await socket.prepare(request)
         except web.HTTPException as refused:
             answer.stream.lost()
-            return refused
+            return _response(text(refused.status, f"{refused.text or refused.reason}\n"))
         writer = _MessageWriter(socket, connection)
         sender = self._tasks.start(writer.run(answer.stream), name="websocket")
         connection.attach(answer.stream, writer.finish)

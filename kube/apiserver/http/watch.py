@@ -18,10 +18,12 @@ from kube.apiserver.endpoints.interface import StoredEvent
 from kube.apiserver.endpoints.negotiation import Representation
 from kube.apiserver.endpoints.tables import META_GROUP, TableMaker, partial_metadata
 from kube.apiserver.http.messages import StreamWriter
+from kube.base.logging import get_logger
 from kube.client.interface import WatchHandle
 
 MAX_PENDING: Final = 10_000
 """Events that may wait for a peer which does not read; the initial state does not count."""
+_LOG: Final = get_logger(__name__)
 _WRITE: Final = 256 * 1024
 """Bytes of one write; what is left follows in the loop's next turn."""
 
@@ -184,6 +186,20 @@ class WatchStream:
         writer = self._writer
         if writer is None or writer.congested:
             return
+        try:
+            self._write(writer)
+        except Exception as error:  # noqa: BLE001  # one event that cannot be shown must not leave a silent stream
+            _LOG.error("a watch event cannot be encoded", exc_info=error)
+            self.lost()
+            writer.abort()
+            return
+        if self._pending:
+            if not writer.congested:
+                self._schedule()
+        elif self._ended:
+            self._end(writer)
+
+    def _write(self, writer: StreamWriter) -> None:
         pending, frame = self._pending, self._frames.frame
         parts: list[bytes] = []
         size = 0
@@ -197,11 +213,6 @@ class WatchStream:
         else:
             for part in parts:
                 writer.write(part)
-        if pending:
-            if not writer.congested:
-                self._schedule()
-        elif self._ended:
-            self._end(writer)
 
     def _end(self, writer: StreamWriter) -> None:
         if self._error is not None:

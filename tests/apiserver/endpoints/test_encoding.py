@@ -17,9 +17,10 @@ from kube.apiserver.endpoints.encoding import PIECE, encode_result, encode_statu
 from kube.apiserver.endpoints.interface import Entry, ListResult, ObjectResult, StatusResult
 from kube.apiserver.endpoints.negotiation import PLAIN, Representation
 from kube.apiserver.endpoints.requestinfo import parse_query
-from kube.apiserver.endpoints.tables import include_object
+from kube.apiserver.endpoints.tables import TableMaker, include_object
 
-PODS = builtin_table().get("", "v1", "pods")
+TABLE_OF_RESOURCES = builtin_table()
+PODS = TABLE_OF_RESOURCES.get("", "v1", "pods")
 NOW = 1_800_000_000.0
 
 
@@ -176,6 +177,16 @@ def test_the_table_of_another_kind_follows_the_object():
 def test_tables_of_versions_that_are_not_stored(obj, cells):
     row = json.loads(encoded(ObjectResult(obj), TABLE))["rows"][0]
     assert row["cells"][:3] == cells
+
+
+def test_every_kind_prints_even_when_it_is_empty():
+    """A bookmark of a Table watch is such an object."""
+    for resource in TABLE_OF_RESOURCES:
+        if "watch" in resource.verbs:
+            found = TableMaker(resource.group, resource.kind, "Metadata", "v1").of_object(
+                resource.type(), None, NOW
+            )
+            assert len(found.rows[0].cells) == len(found.column_definitions), resource.kind
 
 
 def test_metadata_alone():

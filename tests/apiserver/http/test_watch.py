@@ -194,6 +194,22 @@ async def test_a_websocket_ends_with_the_watch(api):
         assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
 
 
+async def test_stopping_the_server_ends_websockets(api):
+    async with api.session.ws_connect(api.url + f"{CONFIG_MAPS}?watch=true", headers=ROOT) as socket:
+        async with asyncio.timeout(2):
+            stopped = asyncio.ensure_future(api.http.stop())
+            assert (await socket.receive()).type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED)
+            await stopped
+
+
+async def test_what_is_no_websocket_handshake_is_refused(api):
+    reply = await api.get(
+        f"{CONFIG_MAPS}?watch=true", headers={"Connection": "Upgrade", "Upgrade": "websocket"}
+    )
+    assert reply.status == 400
+    assert watchers(api) == 0
+
+
 # -- the stream itself, over a writer that tests control
 
 
@@ -304,6 +320,18 @@ async def test_a_congested_stream_goes_on_where_it_stopped():
     stream.resumed()
     await turn()
     assert seen(writer.events) == [("ADDED", "a")]
+
+
+async def test_an_event_that_cannot_be_shown_ends_the_stream(caplog):
+    stream, writer, handle = new_stream(), Writer(), Handle()
+    stream.opened(writer, writer.finish)
+    stream.started(handle)
+    broken = event("a")
+    broken.entry.object = object()
+    stream.deliver([broken])
+    await turn()
+    assert (writer.aborted, handle.cancelled, writer.frames) == (True, True, [])
+    assert "a watch event cannot be encoded" in caplog.text
 
 
 async def test_a_lost_peer_cancels_the_watch():
