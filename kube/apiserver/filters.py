@@ -71,20 +71,23 @@ class FilterChain:
 
     async def handle(self, request: HttpRequest) -> Answer:
         """Never raises but CancelledError."""
+        with because(self._causes.root(f"{request.method} {request.path}")):
+            return await self._observed(request)
+
+    async def _observed(self, request: HttpRequest) -> Answer:
+        """Number, measure and log the request."""
         started = self._clock.monotonic()
         audit_id = request.header(_AUDIT_ID)[:_MAX_AUDIT_ID] or self._chance.uid()
         info = request_info(request.method, request.path, request.query)
         warnings: list[str] = []
         self._metrics.began()
         try:
-            with because(self._causes.root(f"{request.method} {request.path}")):
-                answer = await self._answered(request, info, warnings)
+            answer = await self._answered(request, info, warnings)
         finally:
             self._metrics.ended()
-        headers = answer.headers
-        headers.append(("Audit-Id", audit_id))
+        answer.headers.append(("Audit-Id", audit_id))
         if warnings:
-            headers += warning_headers(warnings)
+            answer.headers += warning_headers(warnings)
         status = answer.status if isinstance(answer, HttpResponse) else 200
         seconds = self._clock.monotonic() - started
         self._metrics.answered(info, status, seconds)

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import io
 import json
+import logging
 
 import aiohttp
 import pytest
@@ -243,3 +244,13 @@ async def test_deletion_takes_options_from_query_or_body(api):
     assert (await api.call("DELETE", f"{CONFIG_MAPS}?dryRun=All")).json["kind"] == "ConfigMapList"
     assert (await api.call("DELETE", CONFIG_MAPS)).status == 200
     assert (await api.get(CONFIG_MAPS)).json["items"] == []
+
+
+async def test_a_request_is_logged_with_its_cause_and_without_secrets(api, caplog):
+    caplog.set_level(logging.DEBUG, "kube")
+    await api.call("POST", CONFIG_MAPS, config_map("a", password="hunter2"), headers={"Audit-ID": "audit-7"})
+    (line,) = [record.getMessage() for record in caplog.records if "auditID=audit-7" in record.getMessage()]
+    assert line.startswith(f"HTTP verb=create URI={CONFIG_MAPS} resp=201 latency=")
+    assert f'cause="POST {CONFIG_MAPS}[h' in line
+    assert "hunter2" not in caplog.text
+    assert "Bearer" not in caplog.text
