@@ -43,6 +43,7 @@ from kube.apiserver.http.resources import ResourceHandler
 from kube.apiserver.http.yaml_worker import YamlWorker
 from kube.apiserver.local import LocalTransport
 from kube.apiserver.pki import CertificateAuthority
+from kube.apiserver.registry.escalation import EscalationGuard
 from kube.apiserver.registry.rest import Registry
 from kube.apiserver.registry.service_allocation import ServiceRange
 from kube.apiserver.registry.table import install
@@ -142,7 +143,11 @@ class Instance:
             **{(AUTHENTICATION, plural): rest for plural, rest in identity_reviews(tokens).items()},
         }
         self.served = install(
-            self.registry, self.factory.storage, reviews=reviews, service_range=options.services
+            self.registry,
+            self.factory.storage,
+            reviews=reviews,
+            service_range=options.services,
+            guard=EscalationGuard(self.authorizer, policy),
         )
         self.backend = Verbs(
             self.registry,

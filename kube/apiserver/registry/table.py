@@ -17,6 +17,8 @@ from kube.apiserver.registry.certificates import (
     approval_rest,
 )
 from kube.apiserver.registry.component_status import ComponentStatuses
+from kube.apiserver.registry.escalation import GROUP as RBAC
+from kube.apiserver.registry.escalation import BindingStore, EscalationGuard, GuardedStore, RoleStore
 from kube.apiserver.registry.jobs import CronJobStrategy, JobStore, JobStrategy
 from kube.apiserver.registry.namespaces import (
     FinalizeRest,
@@ -86,10 +88,10 @@ STRATEGIES: Final[Mapping[Name, type[Strategy]]] = {
     ("batch", "jobs"): JobStrategy,
     ("certificates.k8s.io", "certificatesigningrequests"): CertificateStrategy,
     ("coordination.k8s.io", "leases"): LeaseStrategy,
-    ("rbac.authorization.k8s.io", "clusterrolebindings"): CreatedByUpdateStrategy,
-    ("rbac.authorization.k8s.io", "clusterroles"): CreatedByUpdateStrategy,
-    ("rbac.authorization.k8s.io", "rolebindings"): CreatedByUpdateStrategy,
-    ("rbac.authorization.k8s.io", "roles"): CreatedByUpdateStrategy,
+    (RBAC, "clusterrolebindings"): CreatedByUpdateStrategy,
+    (RBAC, "clusterroles"): CreatedByUpdateStrategy,
+    (RBAC, "rolebindings"): CreatedByUpdateStrategy,
+    (RBAC, "roles"): CreatedByUpdateStrategy,
     **dict.fromkeys(
         (
             ("admissionregistration.k8s.io", "mutatingadmissionpolicies"),
@@ -120,6 +122,10 @@ STATUS_STRATEGIES: Final[Mapping[Name, MakeStatusStrategy]] = {
 STORES: Final[Mapping[Name, type[Store]]] = {
     ("", "namespaces"): NamespaceStore,
     ("batch", "jobs"): JobStore,
+    (RBAC, "clusterrolebindings"): BindingStore,
+    (RBAC, "clusterroles"): RoleStore,
+    (RBAC, "rolebindings"): BindingStore,
+    (RBAC, "roles"): RoleStore,
 }
 
 
@@ -156,12 +162,14 @@ def install(
     connections: Mapping[tuple[str, str, str], Any] | None = None,
     components: Callable[[], Sequence[ComponentStatus]] = tuple,
     service_range: ServiceRange | None = None,
+    guard: EscalationGuard | None = None,
 ) -> Served:
     """Serve every resource of the registry's table.
 
     ``reviews`` are the REST objects of the review kinds; ``connections`` those of further subresources (``exec``, ``log``,
     ``proxy``, ``token``) by group, plural and name; one that is left out answers 404.
-    ``components`` tells what componentstatuses shows. Raises LookupError for a resource that nothing serves.
+    ``components`` tells what componentstatuses shows. Without a ``guard`` nobody is kept from handing out rights.
+    Raises LookupError for a resource that nothing serves.
     """
     services = ServiceAllocator(service_range or ServiceRange())
     stores: dict[Name, Store] = {}
@@ -177,6 +185,7 @@ def install(
         subresources[name] = _common_subresources(stores[name])
     services.follow(stores["", "services"].storage)
     _add_own_parts(stores, subresources)
+    set_guard(stores, guard)
     for (group, plural, subresource), rest in (connections or {}).items():
         subresources[group, plural][subresource] = rest
     for name, store in stores.items():
@@ -210,3 +219,13 @@ def _add_own_parts(stores: Mapping[Name, Store], subresources: Mapping[Name, dic
     subresources["", "namespaces"]["finalize"] = FinalizeRest(stores["", "namespaces"])
     requests = stores["certificates.k8s.io", "certificatesigningrequests"]
     subresources["certificates.k8s.io", "certificatesigningrequests"]["approval"] = approval_rest(requests)
+
+
+def set_guard(stores: Mapping[Name, Store], guard: EscalationGuard | None) -> None:
+    """Have a guard confirm what is written to roles and bindings."""
+    for store in stores.values():
+        if isinstance(store, GuardedStore):
+            store.guard = guard
+        if isinstance(store, BindingStore):
+            store.roles = stores[RBAC, "roles"]
+            store.cluster_roles = stores[RBAC, "clusterroles"]
