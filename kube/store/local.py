@@ -184,6 +184,7 @@ class LocalStore:
             filters=filters,
             progress_notify=progress_notify,
             sink=buffered.push if sink is None else sink,
+            patient=sink is None,
         )
         stream: BufferedStream | SinkStream = buffered
         if sink is None:

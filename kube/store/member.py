@@ -61,6 +61,10 @@ class Observer(Protocol):
         """The member does not lead; nothing of these has happened."""
         ...
 
+    def crowds_waiting(self, member: "Member") -> None:
+        """Many watches wait for the member's ``watches.pump``."""
+        ...
+
     def watch_failed(self, error: Exception) -> None:
         """A watch's sink has raised, and its watch was ended."""
         ...
@@ -134,6 +138,8 @@ class Member:
             self._notice_leadership()
         if dropped:
             self._observer.proposals_dropped(dropped)
+        if self.machine.watches.crowds:
+            self._observer.crowds_waiting(self)
 
     def _propose(self, proposals: list[Proposal]) -> list[Proposal] | None:
         """Those that could not be proposed here."""
@@ -203,9 +209,14 @@ class Member:
         if kv.compact_revision != compacted:
             self._pruning = True
         if watches.failures:
-            failures, watches.failures = watches.failures, []
-            for _, error in failures:
-                self._observer.watch_failed(error)
+            self.report_failures()
+
+    def report_failures(self) -> None:
+        """Tell of what sinks of watches have raised."""
+        watches = self.machine.watches
+        failures, watches.failures = watches.failures, []
+        for _, error in failures:
+            self._observer.watch_failed(error)
 
     def _take_over(self, snapshot: Snapshot) -> None:
         self.machine = self._restore(snapshot)

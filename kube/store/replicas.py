@@ -32,6 +32,8 @@ from kube.store.transport import InProcessTransport, Transport
 
 SWEEP = 0.5
 """Seconds between two looks at what has waited too long."""
+PUMPED = 256
+"""Watches of a crowd that are served in one turn of the loop."""
 PROGRESS_SWEEPS = 20
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
 
@@ -104,6 +106,7 @@ class Replicas:
         self._sweeps = 0
         self._patience = int(config.request_timeout / SWEEP) + 1
         self._closed = False
+        self._pumping: asyncio.Handle | None = None
         self._tasks.start(self._sweep(), name="sweep")
 
     # ---- members
@@ -166,6 +169,17 @@ class Replicas:
     def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
         for proposal in proposals:
             self._submit(proposal)
+
+    def crowds_waiting(self, member: Member) -> None:
+        if self._pumping is None:
+            self._pumping = self._loop.call_soon(self._pump, member)
+
+    def _pump(self, member: Member) -> None:
+        """Serve a portion of a crowd of watches in each turn of the loop, so that everybody else has turns too."""
+        self._pumping = None
+        if member.machine.watches.pump(PUMPED):
+            self.crowds_waiting(member)
+        member.report_failures()
 
     def watch_failed(self, error: Exception) -> None:
         self._log.error("a watch's sink failed; the watch is ended", exc_info=error)
@@ -297,6 +311,8 @@ class Replicas:
     async def aclose(self) -> None:
         """Everybody who waits gets StoppedError. The members are stopped by whoever runs them."""
         self._closed = True
+        if self._pumping is not None:
+            self._pumping.cancel()
         await self._tasks.aclose()
         for proposal in self._in_flight:
             proposal.answer(StoppedError())

@@ -26,7 +26,9 @@ class Subscription:
         filters: tuple[WatchFilter, ...],
         progress_notify: bool,
         sink: WatchSink,
+        patient: bool = False,
     ) -> None:
+        """``patient``: what is delivered may be a few turns old when many watch the same range."""
         self.key = key
         self.range_end = range_end
         self.next_revision = start_revision
@@ -36,6 +38,7 @@ class Subscription:
         """Sweeps of the store since anything was delivered."""
         self.over = False
         self._sink = sink
+        self._patient = patient
         self._store: WatchableStore | None = None
         self._watch: Watch | None = None
         self._progress_wanted = False
@@ -46,7 +49,14 @@ class Subscription:
         if self.next_revision == 0:
             self.next_revision = store.kv.revision + 1
         self._store = store
-        self._watch = store.watch(self.key, self.range_end, self.next_revision, self.filters, self.deliver)
+        self._watch = store.watch(
+            self.key,
+            self.range_end,
+            self.next_revision,
+            self.filters,
+            self.deliver,
+            patient=self._patient,
+        )
 
     def detach(self) -> None:
         if self._store is not None and self._watch is not None:

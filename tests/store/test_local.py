@@ -691,6 +691,16 @@ async def test_a_sink_that_fails_ends_its_watch_alone(cluster: Make) -> None:
     assert len(net.store.replicas.subscriptions) == 1
 
 
+async def test_a_crowd_of_streams_does_not_keep_a_writer_waiting(cluster: Make) -> None:
+    net = await cluster(3)
+    streams = [await net.store.watch(b"k") for _ in range(2_000)]
+    readers = [asyncio.ensure_future(stream.next()) for stream in streams]
+    await asyncio.sleep(0)
+    await net.store.put(b"k", b"")
+    assert sum(reader.done() for reader in readers) < 1_000
+    assert {tuple(revisions([batch])) for batch in await asyncio.gather(*readers)} == {(2,)}
+
+
 async def test_a_comparison_over_a_range_and_a_nested_txn_reach_the_state_machine(cluster: Make) -> None:
     net = await cluster(3)
     await net.store.put(b"a/1", b"")

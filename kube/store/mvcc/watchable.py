@@ -1,6 +1,7 @@
 """Watches on a key space: history first, then every change as it is applied, in batches (etcd's ``watchableStore``).
 
-Watches of one range share one group, so that a change is matched and its event made once for all of them.
+Watches of one range share one group, so that a change is matched and its event made once for all of them. A crowd of patient
+watches is served a portion at a time after the writers have their answers, so that it does not delay them.
 """
 
 from collections.abc import Mapping
@@ -10,27 +11,55 @@ from kube.store.kv import ALL_KEYS_END, Event, EventType, KeyValue, WatchBatch, 
 from kube.store.mvcc.kvstore import KVStore
 from kube.store.mvcc.watch_index import WatchIndex
 
+CROWD = 64
+"""Patient watches of one group that are still served at once."""
+
 _UNWANTED = {WatchFilter.NOPUT: EventType.PUT, WatchFilter.NODELETE: EventType.DELETE}
 
 
 class _Group:
-    """Watches that want the same events from now on, or from ``floor`` on when that is still to come."""
+    """Watches that want the same events from now on, or from ``floor`` on when that is still to come.
 
-    __slots__ = ("floor", "key", "pending", "range_end", "unwanted", "watches")
+    ``batch`` is what a crowd is being served, and ``unserved`` who has not had it; ``pending`` comes after it.
+    """
 
-    def __init__(self, key: bytes, range_end: bytes, unwanted: tuple[EventType, ...], floor: int) -> None:
+    __slots__ = (
+        "batch",
+        "floor",
+        "key",
+        "patient",
+        "pending",
+        "range_end",
+        "unserved",
+        "unwanted",
+        "watches",
+    )
+
+    def __init__(
+        self, key: bytes, range_end: bytes, unwanted: tuple[EventType, ...], floor: int, patient: bool
+    ) -> None:
         self.key = key
         self.range_end = range_end
         self.unwanted = unwanted
         self.floor = floor
+        self.patient = patient
         self.watches: dict[Watch, None] = {}
         self.pending: list[Event] = []
+        self.batch: WatchBatch | None = None
+        self.unserved: list[Watch] = []
+
+    @property
+    def name(self) -> "_GroupName":
+        return self.key, self.range_end, self.unwanted, self.floor, self.patient
+
+
+_GroupName = tuple[bytes, bytes, tuple[EventType, ...], int, bool]
 
 
 class Watch:
     """One watch. ``next_revision``: everything below it was delivered. ``active`` until it is cancelled or failed."""
 
-    __slots__ = ("active", "group", "key", "next_revision", "range_end", "sink", "unwanted")
+    __slots__ = ("active", "group", "key", "next_revision", "patient", "range_end", "sink", "unwanted")
 
     def __init__(
         self,
@@ -39,12 +68,15 @@ class Watch:
         next_revision: int,
         unwanted: tuple[EventType, ...],
         sink: WatchSink,
+        *,
+        patient: bool,
     ) -> None:
         self.key = key
         self.range_end = range_end
         self.next_revision = next_revision
         self.unwanted = unwanted
         self.sink = sink
+        self.patient = patient
         self.active = True
         self.group: _Group | None = None
         """None while it still reads history."""
@@ -56,10 +88,12 @@ class WatchableStore:
     def __init__(self, kv: KVStore) -> None:
         self.kv = kv
         self.failures: list[tuple[Watch, Exception]] = []
-        self._groups: dict[tuple[bytes, bytes, tuple[EventType, ...], int], _Group] = {}
-        self._index: WatchIndex[_Group] = WatchIndex()
         self.touched: dict[_Group, None] = {}
         """Groups for which something was collected since the last flush."""
+        self.crowds: dict[_Group, None] = {}
+        """Groups that ``pump`` is to serve."""
+        self._groups: dict[_GroupName, _Group] = {}
+        self._index: WatchIndex[_Group] = WatchIndex()
 
     # ---- watches come and go
 
@@ -70,10 +104,15 @@ class WatchableStore:
         start_revision: int,
         filters: tuple[WatchFilter, ...],
         sink: WatchSink,
+        *,
+        patient: bool = False,
     ) -> Watch:
-        """Nothing is delivered before ``catch_up`` is called, again and again until it says that it is done."""
+        """Nothing is delivered before ``catch_up`` is called, again and again until it says that it is done.
+
+        ``patient``: a batch may come a little after it was applied, when many want it.
+        """
         unwanted = tuple(_UNWANTED[each] for each in sorted(set(filters)))
-        return Watch(key, range_end, start_revision or self.kv.revision + 1, unwanted, sink)
+        return Watch(key, range_end, start_revision or self.kv.revision + 1, unwanted, sink, patient=patient)
 
     def catch_up(self, watch: Watch, limit: int) -> bool:
         """Deliver history, at most ``limit`` changes (more only to end a revision). True when more is left.
@@ -131,7 +170,8 @@ class WatchableStore:
         if not group.watches:
             self._index.remove(group.key, group.range_end, group)
             self.touched.pop(group, None)
-            del self._groups[group.key, group.range_end, group.unwanted, group.floor]
+            self.crowds.pop(group, None)
+            del self._groups[group.name]
             if not self._index:
                 self.kv.journal = None
 
@@ -139,18 +179,21 @@ class WatchableStore:
         """Deliver the revision up to which the watch is complete, with what is pending before it."""
         if not watch.active:
             return
-        if watch.group is None:
+        group = watch.group
+        if group is None:
             self._deliver(watch, WatchBatch((), watch.next_revision - 1))
             return
-        if watch.group.pending:
-            self._flush_group(watch.group)
+        if group.batch is not None:
+            self._serve(watch, group.batch)
+        if group.pending:
+            self._serve(watch, WatchBatch(tuple(group.pending), self.kv.revision))
         if watch.active:
             self._deliver(watch, WatchBatch((), max(self.kv.revision, watch.next_revision - 1)))
 
     def _join(self, watch: Watch) -> None:
         kv = self.kv
         floor = watch.next_revision if watch.next_revision > kv.revision + 1 else 0
-        name = (watch.key, watch.range_end, watch.unwanted, floor)
+        name = (watch.key, watch.range_end, watch.unwanted, floor, watch.patient)
         group = self._groups.get(name)
         if group is None:
             group = self._groups[name] = _Group(*name)
@@ -192,21 +235,63 @@ class WatchableStore:
                 self.touched[group] = None
 
     def flush(self) -> None:
-        """After each batch of applied requests: deliver what was collected, one batch per watch."""
+        """After each batch of applied requests: deliver what was collected, one batch per watch.
+
+        Crowds are left to ``pump``.
+        """
         while self.touched:
             touched, self.touched = self.touched, {}
             for group in touched:
-                if group.pending:
-                    self._flush_group(group)
+                if group.patient and (len(group.watches) > CROWD or group.batch is not None):
+                    self.crowds[group] = None
+                elif group.pending:
+                    self._open_round(group)
+                    self._serve_round(group, len(group.unserved))
 
-    def _flush_group(self, group: _Group) -> None:
+    def pump(self, limit: int) -> bool:
+        """Serve at most ``limit`` watches of the crowds. True when there are more."""
+        while self.crowds and limit > 0:
+            group = next(iter(self.crowds))
+            if group.batch is None:
+                if not group.pending:
+                    del self.crowds[group]
+                    continue
+                self._open_round(group)
+            limit -= self._serve_round(group, limit)
+            if group.batch is None and group in self.crowds:
+                del self.crowds[group]
+                if group.pending:
+                    self.crowds[group] = None
+        return bool(self.crowds)
+
+    def _open_round(self, group: _Group) -> None:
         events, group.pending = group.pending, []
-        revision = self.kv.revision
-        batch = WatchBatch(tuple(events), revision)
-        for watch in tuple(group.watches):
-            if watch.active:
-                watch.next_revision = revision + 1
-                self._deliver(watch, batch)
+        group.batch = WatchBatch(tuple(events), self.kv.revision)
+        group.unserved = list(reversed(group.watches))
+
+    def _serve_round(self, group: _Group, limit: int) -> int:
+        """How many were served."""
+        batch, unserved = group.batch, group.unserved
+        assert batch is not None
+        served = min(limit, len(unserved))
+        for _ in range(served):
+            watch = unserved.pop()
+            if watch.active and watch.group is group:
+                self._serve(watch, batch)
+        if not unserved:
+            group.batch = None
+        return served
+
+    def _serve(self, watch: Watch, batch: WatchBatch) -> None:
+        """Deliver what of a batch the watch has not had: it may have joined since, or asked for progress."""
+        first = watch.next_revision
+        if batch.events[0].kv.mod_revision < first:
+            events = tuple([event for event in batch.events if event.kv.mod_revision >= first])
+            if not events:
+                return
+            batch = WatchBatch(events, batch.revision)
+        watch.next_revision = batch.revision + 1
+        self._deliver(watch, batch)
 
     def _deliver(self, watch: Watch, batch: WatchBatch) -> None:
         try:

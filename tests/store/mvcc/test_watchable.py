@@ -1,5 +1,6 @@
 """Watches are ordered, unique, reliable, atomic, resumable and bookmarkable, whatever happens around them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,12 +9,13 @@ from hypothesis import strategies as st
 
 from kube.store.errors import CompactedError
 from kube.store.kv import ALL_KEYS_END, Event, EventType, WatchBatch, WatchFilter
+from kube.store.mvcc import watchable
 from kube.store.mvcc.kvstore import KVStore
 from kube.store.mvcc.watchable import WatchableStore
 
 KEYS = [b"a", b"a/1", b"a/2", b"b"]
-RANGES = [(b"a", b""), (b"a/", b"a0"), (b"\0", ALL_KEYS_END), (b"a/1", b"b"), (b"zz", b"")]
-FILTERS: list[tuple[WatchFilter, ...]] = [(), (WatchFilter.NOPUT,), (WatchFilter.NODELETE,)]
+RANGES = [(b"a", b""), (b"a/", b"a0"), (b"\0", ALL_KEYS_END), (b"a/1", b"b")]
+FILTERS: list[tuple[WatchFilter, ...]] = [(), (), (), (WatchFilter.NOPUT,), (WatchFilter.NODELETE,)]
 
 
 @dataclass
@@ -95,8 +97,11 @@ STEPS = st.one_of(
     st.tuples(st.just("write"), WRITES, st.booleans()),
     st.tuples(st.just("write"), WRITES, st.booleans()),
     st.tuples(
-        st.just("watch"), st.sampled_from(RANGES), st.tuples(st.integers(-4, 3), st.sampled_from(FILTERS))
+        st.just("watch"),
+        st.sampled_from(RANGES),
+        st.tuples(st.integers(-4, 3), st.sampled_from(FILTERS), st.booleans()),
     ),
+    st.tuples(st.just("pump"), st.integers(1, 3), st.none()),
     st.tuples(st.just("catch up"), st.integers(0, 10), st.integers(1, 3)),
     st.tuples(st.just("cancel"), st.integers(0, 10), st.none()),
     st.tuples(st.just("progress"), st.integers(0, 10), st.none()),
@@ -104,8 +109,16 @@ STEPS = st.one_of(
 )
 
 
+@pytest.fixture(scope="module")
+def small_crowds() -> Iterator[None]:
+    saved, watchable.CROWD = watchable.CROWD, 1
+    yield
+    watchable.CROWD = saved
+
+
+@pytest.mark.usefixtures("small_crowds")
 @given(st.lists(STEPS, max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 def test_every_watch_sees_its_events_once_and_in_order(steps: list) -> None:
     world = World()
     watches = []
@@ -113,12 +126,13 @@ def test_every_watch_sees_its_events_once_and_in_order(steps: list) -> None:
         if kind == "write":
             world.write(first, flush=second)
         elif kind == "watch":
-            offset, filters = second
+            offset, filters, patient = second
             start = max(world.kv.revision + offset, world.kv.compact_revision, 1)
             recorder = Recorder()
-            watches.append(
-                [world.store.watch(*first, start, filters, recorder), recorder, first, start, filters, None]
-            )
+            watch = world.store.watch(*first, start, filters, recorder, patient=patient)
+            watches.append([watch, recorder, first, start, filters, None])
+        elif kind == "pump":
+            world.store.pump(first)
         elif kind == "compact":
             # no further than every watch has come: what happens else is a case of its own, below
             behind = [watch.next_revision for watch, *_, cancelled in watches if cancelled is None]
@@ -136,6 +150,8 @@ def test_every_watch_sees_its_events_once_and_in_order(steps: list) -> None:
                 world.store.cancel(watch)
                 watches[first][5] = len(watches[first][1].batches)
     world.store.flush()
+    while world.store.pump(3):
+        pass
     for watch, recorder, (key, end), start, filters, cancelled in watches:
         check_batches(recorder, start)
         if cancelled is None:
@@ -306,3 +322,68 @@ def test_who_joins_a_group_gets_nothing_twice_that_the_group_still_waits_for() -
     world.store.catch_up(world.store.watch(b"a", b"", 1, (), second), 10)
     world.store.flush()
     assert [len(first.events), len(second.events)] == [1, 1]
+
+
+def crowd(world: World, size: int) -> list[Recorder]:
+    recorders = [Recorder() for _ in range(size)]
+    for recorder in recorders:
+        world.store.catch_up(world.store.watch(b"a", b"", 0, (), recorder, patient=True), 10)
+    return recorders
+
+
+def test_a_crowd_is_served_in_portions_and_the_impatient_at_once() -> None:
+    world = World()
+    recorders = crowd(world, 200)
+    at_once = Recorder()
+    world.store.catch_up(world.store.watch(b"a", b"", 0, (), at_once), 10)
+    world.write([(b"a", b"1")])
+    assert len(at_once.events) == 1
+    assert not any(recorder.batches for recorder in recorders)
+    served = []
+    more = True
+    while more:
+        more = world.store.pump(80)
+        served.append(sum(len(recorder.batches) for recorder in recorders))
+    assert served == [80, 160, 200]
+
+
+def test_what_comes_while_a_crowd_is_served_comes_to_all_in_one_batch() -> None:
+    world = World()
+    recorders = crowd(world, 100)
+    world.write([(b"a", b"1")])
+    world.store.pump(30)
+    for value in (b"2", b"3"):
+        world.write([(b"a", value)])
+    while world.store.pump(30):
+        pass
+    for recorder in recorders:
+        assert [[event.kv.value for event in batch.events] for batch in recorder.batches] == [
+            [b"1"],
+            [b"2", b"3"],
+        ]
+
+
+def test_one_of_a_crowd_that_asks_for_progress_is_served_first_and_once() -> None:
+    world = World()
+    recorders = crowd(world, 100)
+    world.write([(b"a", b"1")])
+    world.store.pump(10)
+    world.write([(b"a", b"2")])
+    last = list(next(iter(world.store._groups.values())).watches)[-1]
+    world.store.progress(last)
+    assert [batch.revision for batch in recorders[-1].batches] == [2, 3, 3]
+    while world.store.pump(30):
+        pass
+    assert [batch.revision for batch in recorders[-1].batches] == [2, 3, 3]
+    assert [event.kv.value for event in recorders[-1].events] == [b"1", b"2"]
+
+
+def test_a_crowd_that_leaves_is_forgotten() -> None:
+    world = World()
+    recorders = crowd(world, 100)
+    world.write([(b"a", b"1")])
+    world.store.pump(10)
+    for watch in list(next(iter(world.store._groups.values())).watches):
+        world.store.cancel(watch)
+    assert not world.store.pump(10)
+    assert sum(len(recorder.batches) for recorder in recorders) == 10
