@@ -107,7 +107,7 @@ def test_a_key_pair_does_not_print_its_key(authority):
 
 async def test_both_sides_verify_each_other(tmp_path):
     """A TLS handshake with client certificates, under today's date."""
-    import time  # noqa: PLC0415
+    import time
 
     now = time.time()
     authority = CertificateAuthority.create(now, Chance(1))
