@@ -16,23 +16,25 @@ PACED_FROM: Final = 50
 
 
 class Pacing:
-    """By the controller's keys. A new generation of the owner is never kept waiting."""
+    """By the controller's keys. A new generation of the owner is never kept waiting, nor is what a burst has left to do."""
 
     __slots__ = ("_monotonic", "_rest")
 
     def __init__(self, monotonic: Now) -> None:
         self._monotonic = monotonic
-        self._rest: dict[str, tuple[float, int]] = {}
+        self._rest: dict[str, tuple[float, int, bool]] = {}
 
-    def pause(self, key: str, generation: int) -> float:
-        """Seconds that the key should wait; 0 or less for none."""
-        until, seen = self._rest.get(key, (0.0, -1))
-        return until - self._monotonic() if seen == generation else 0.0
+    def pause(self, key: str, generation: int, *, idle: bool) -> float:
+        """Seconds that the key should wait; 0 or less for none. ``idle`` says that nothing is expected any more."""
+        until, seen, more = self._rest.get(key, (0.0, -1, False))
+        if seen != generation or (more and idle):
+            return 0.0
+        return until - self._monotonic()
 
-    def walked(self, key: str, generation: int, count: int) -> None:
-        """A reconcile has walked so many pods."""
+    def walked(self, key: str, generation: int, count: int, *, more: bool = False) -> None:
+        """A reconcile has walked so many pods; ``more`` says that it has left some to make or delete."""
         if count >= PACED_FROM:
-            self._rest[key] = (self._monotonic() + count * PACE, generation)
+            self._rest[key] = (self._monotonic() + count * PACE, generation, more)
         else:
             self._rest.pop(key, None)
 

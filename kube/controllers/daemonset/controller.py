@@ -100,7 +100,9 @@ class DaemonSetController:
             return Result()
         if daemon_set.metadata.deletion_timestamp is not None:
             return Result()
-        pause = self._pacing.pause(key, daemon_set.metadata.generation)
+        pause = self._pacing.pause(
+            key, daemon_set.metadata.generation, idle=self._expectations.satisfied(key)
+        )
         if pause > 0:
             return Result(pause)
         try:
@@ -114,21 +116,23 @@ class DaemonSetController:
         """Seconds after which to look again, if nothing happens."""
         current, old = await self._history(daemon_set)
         satisfied = self._expectations.satisfied(key)
+        more = False
         pods = await self._refs.claim(daemon_set, _selector(daemon_set), self._pods, Pod)
         nodes = {node.metadata.name: node for node in self._nodes.list()}
-        self._pacing.walked(key, daemon_set.metadata.generation, max(len(pods), len(nodes)))
         revision_hash = current.metadata.labels.get(history.HASH_LABEL, "")
         view = View(daemon_set, nodes, pods_by_node(pods), revision_hash, self._environment.now())
         error: Exception | None = None
         wait: float | None = None
         if satisfied:
             plan = manage(view)
+            more = max(len(plan.create), len(plan.delete)) > BURST
             wait = self._limit_failed(key, daemon_set, plan)
             error = await self._carry_out(key, view, plan)
             rolls = daemon_set.spec.update_strategy.type != ON_DELETE
             if rolls and not plan.create and not plan.delete:
                 error = await self._carry_out(key, view, rolling_update(view))
             await self._delete_revisions(history.to_delete(daemon_set, old, pods))
+        self._pacing.walked(key, daemon_set.metadata.generation, max(len(pods), len(nodes)), more=more)
         status = new_status(view, processed=satisfied)
         if status != daemon_set.status:
             await write_status(self._environment.client, daemon_set, status)

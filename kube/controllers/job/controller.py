@@ -30,12 +30,12 @@ from kube.controllers.job.conditions import (
     job_condition,
     true_condition,
 )
-from kube.controllers.job.decision import Decision, decide
+from kube.controllers.job.decision import Decision, decide, wanted_active
 from kube.controllers.job.observation import FINALIZER, Observation, is_tracked, observe
 from kube.controllers.job.tracking import Tracking, finished, settled, track
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager, owner_of
 from kube.controllers.pacing import Pacing
-from kube.controllers.pod_control import Outcome, PodControl
+from kube.controllers.pod_control import BURST, Outcome, PodControl
 
 OWN_NAME: Final = "kubernetes.io/job-controller"
 """What ``spec.managedBy`` says of this controller."""
@@ -122,7 +122,7 @@ class JobController:
             return Result()
         if job.spec.managed_by not in (None, OWN_NAME):
             return Result()
-        pause = self._pacing.pause(key, job.metadata.generation)
+        pause = self._pacing.pause(key, job.metadata.generation, idle=self._expectations.satisfied(key))
         if pause > 0:
             return Result(pause)
         try:
@@ -158,12 +158,14 @@ class JobController:
         removing = frozenset(self._removing.get(key, ()))
         now = self._environment.now()
         seen = observe(job, pods, removing, self._backoff.get(key, BackoffRecord()), now)
-        self._pacing.walked(key, job.metadata.generation, len(pods))
         if seen.verdict is not None:
             status, verdict, error = await self._stop(key, seen, satisfied=satisfied)
             wait = None
+            self._pacing.walked(key, job.metadata.generation, len(pods))
         else:
             status, verdict, error, wait = await self._manage(key, seen, satisfied=satisfied)
+            more = abs(wanted_active(seen) - len(seen.active)) > BURST
+            self._pacing.walked(key, job.metadata.generation, len(pods), more=more)
         await self._track(key, job, track(seen, status, verdict), verdict, seen.backoff)
         if error is not None:
             raise error

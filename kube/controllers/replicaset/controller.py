@@ -54,7 +54,7 @@ class ReplicaSetController:
             self._expectations.forget(key)
             self._pacing.forget(key)
             return Result()
-        pause = self._pacing.pause(key, owner.metadata.generation)
+        pause = self._pacing.pause(key, owner.metadata.generation, idle=self._expectations.satisfied(key))
         if pause > 0:
             return Result(pause)
         return await self._sync(key, owner)
@@ -72,7 +72,8 @@ class ReplicaSetController:
         status, wait = new_status(
             self._kind, owner, active, terminating, error=error, now=self._environment.now()
         )
-        self._pacing.walked(key, owner.metadata.generation, len(pods))
+        more = abs(len(active) - (owner.spec.replicas or 0)) > BURST
+        self._pacing.walked(key, owner.metadata.generation, len(pods), more=more)
         if status != owner.status:
             await write_status(self._environment.client, owner, status)
         if error is not None:
