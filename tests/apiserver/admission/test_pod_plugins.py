@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from kube.api.types.authentication_v1 import UserInfo
 from kube.api.types.core_v1 import (
     Binding,
     Container,
@@ -24,6 +25,8 @@ from kube.api.types.scheduling_v1 import PriorityClass
 from kube.apimachinery.errors import ApiError
 from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apimachinery.quantity import Quantity
+from kube.apiserver.admission.interface import Attributes
+from kube.apiserver.admission.plugins.nodes import TaintNodesByCondition
 
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -246,12 +249,21 @@ async def test_runtime_classes_that_are_not_there(api):
 # nodes
 
 
-async def test_a_new_node_is_tainted_once(api):
-    made = await api.create(Node(metadata=ObjectMeta(name="n1")))
-    assert [(each.key, each.effect) for each in made.spec.taints] == [(NOT_READY, "NoSchedule")]
-    own = NodeSpec(taints=(Taint(key=NOT_READY, effect="NoSchedule"),))
-    made = await api.create(Node(metadata=ObjectMeta(name="n2"), spec=own))
-    assert len(made.spec.taints) == 1
+@pytest.mark.parametrize(
+    "taints",
+    [
+        pytest.param((), id="none"),
+        pytest.param((Taint(key=NOT_READY, effect="NoSchedule"),), id="its own"),
+        pytest.param((Taint(key="dedicated", effect="NoExecute"),), id="another"),
+    ],
+)
+async def test_a_new_node_is_tainted_once(api, taints):
+    node = Node(metadata=ObjectMeta(name="n1"), spec=NodeSpec(taints=taints))
+    attributes = Attributes(operation="CREATE", resource=api.row("nodes"), object=node, user=UserInfo())
+    made = await TaintNodesByCondition().admit(attributes)
+    told = [(each.key, each.effect) for each in made.spec.taints]
+    assert told.count((NOT_READY, "NoSchedule")) == 1
+    assert set(taints) <= set(made.spec.taints)
 
 
 async def test_a_bound_pod_is_labelled_with_its_zone(api):
