@@ -133,7 +133,9 @@ POD = {
 
 def test_a_pod():
     raw = message("core/v1", "Pod", POD)
-    assert decode(Pod, to_json(envelope("v1", "Pod", raw))) == decode(Pod, json.dumps(POD, separators=(",", ":")).encode())
+    assert decode(Pod, to_json(envelope("v1", "Pod", raw))) == decode(
+        Pod, json.dumps(POD, separators=(",", ":")).encode()
+    )
 
 
 def test_bytes_in_maps():
