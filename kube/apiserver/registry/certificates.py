@@ -4,7 +4,7 @@
 Source of the semantics: pkg/registry/certificates/certificates/strategy.go.
 """
 
-from typing import ClassVar, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -22,8 +22,6 @@ _DECISIONS: Final = ("Approved", "Denied")
 
 
 class CertificateStrategy(Strategy):
-    allow_unconditional_update: ClassVar[bool] = False
-
     def prepare_for_create(self, ctx: Context, obj: CertificateSigningRequest) -> CertificateSigningRequest:
         user = ctx.user
         spec = replace(obj.spec, username=user.username, uid=user.uid, groups=user.groups, extra=user.extra)

@@ -45,7 +45,7 @@ from kube.apiserver.registry.subresources import ScaleRest, StatusRest
 from kube.apiserver.registry.traits import (
     CreatedByUpdateStrategy,
     EventStrategy,
-    LeaseStrategy,
+    VersionedOrCreatedStrategy,
     VersionedStrategy,
 )
 from kube.apiserver.registry.volumes import ClaimStrategy, VolumeStatusStrategy, VolumeStrategy
@@ -87,7 +87,8 @@ STRATEGIES: Final[Mapping[Name, type[Strategy]]] = {
     ("batch", "cronjobs"): CronJobStrategy,
     ("batch", "jobs"): JobStrategy,
     ("certificates.k8s.io", "certificatesigningrequests"): CertificateStrategy,
-    ("coordination.k8s.io", "leases"): LeaseStrategy,
+    ("coordination.k8s.io", "leases"): VersionedOrCreatedStrategy,
+    ("node.k8s.io", "runtimeclasses"): VersionedOrCreatedStrategy,
     (RBAC, "clusterrolebindings"): CreatedByUpdateStrategy,
     (RBAC, "clusterroles"): CreatedByUpdateStrategy,
     (RBAC, "rolebindings"): CreatedByUpdateStrategy,
@@ -102,11 +103,13 @@ STRATEGIES: Final[Mapping[Name, type[Strategy]]] = {
             ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
             ("apiextensions.k8s.io", "customresourcedefinitions"),
             ("apiregistration.k8s.io", "apiservices"),
-            ("node.k8s.io", "runtimeclasses"),
+            ("certificates.k8s.io", "clustertrustbundles"),
             ("policy", "poddisruptionbudgets"),
             ("storage.k8s.io", "csidrivers"),
             ("storage.k8s.io", "csinodes"),
+            ("storage.k8s.io", "csistoragecapacities"),
             ("storage.k8s.io", "volumeattachments"),
+            ("storagemigration.k8s.io", "storageversionmigrations"),
         ),
         VersionedStrategy,
     ),

@@ -32,7 +32,7 @@ class VersionedStrategy(Strategy):
     allow_unconditional_update: ClassVar[bool] = False
 
 
-class LeaseStrategy(Strategy):
+class VersionedOrCreatedStrategy(Strategy):
     """Both: a lease is renewed by who knows its last state, and taken by whoever comes first."""
 
     allow_create_on_update: ClassVar[bool] = True

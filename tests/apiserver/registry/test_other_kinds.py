@@ -27,6 +27,7 @@ from kube.api.types.core_v1 import (
     TypedLocalObjectReference,
     VolumeResourceRequirements,
 )
+from kube.api.types.node_v1 import RuntimeClass
 from kube.api.types.policy_v1 import PodDisruptionBudget
 from kube.apimachinery.errors import ApiError, is_not_found
 from kube.apimachinery.meta.v1 import ObjectMeta
@@ -88,12 +89,18 @@ async def test_a_volume_tells_when_its_phase_has_changed(api, clock):
     assert again.status.last_phase_transition_time == held.status.last_phase_transition_time
 
 
-@pytest.mark.parametrize("kind", [Lease], ids=["leases"])
-async def test_some_kinds_are_created_by_put(api, kind):
-    made = await api.update(kind(metadata=meta()))
+@pytest.mark.parametrize(
+    "obj",
+    [
+        pytest.param(Lease(metadata=meta()), id="leases"),
+        pytest.param(RuntimeClass(metadata=ObjectMeta(name="a"), handler="h"), id="runtimeclasses"),
+    ],
+)
+async def test_some_kinds_are_created_by_put(api, obj):
+    made = await api.update(obj)
     assert made.metadata.uid
     with pytest.raises(ApiError, match="must be specified for an update"):
-        await api.update(kind(metadata=meta()))
+        await api.update(obj)
 
 
 async def test_others_are_not(api):
