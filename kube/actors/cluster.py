@@ -42,6 +42,7 @@ from kube.client.isolation import IsolatedTransport
 from kube.client.mutation_detector import MutationDetector
 from kube.client.typed import TypedClient
 from kube.controllers.initializers import Settings, initializers
+from kube.controllers.nodeipam import cluster_cidr_for
 from kube.kubelet.config import KubeletConfig
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
@@ -64,7 +65,8 @@ class ClusterConfig:
     listen: tuple[str, int] | None = None
     controllers: Sequence[str] = ("*",)
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
-    cluster_cidr: str = "10.244.0.0/16"
+    cluster_cidr: str = ""
+    """Where pods' addresses come from; by default 10.244.0.0/16, or a larger range where the nodes need one."""
     node_mask: int = 24
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 50.0
@@ -208,7 +210,7 @@ class Cluster:
         table = initializers(
             Settings(
                 root_ca=self._authority.certificate.decode(),
-                cluster_cidr=config.cluster_cidr,
+                cluster_cidr=config.cluster_cidr or cluster_cidr_for(len(self._configs), config.node_mask),
                 node_mask=config.node_mask,
                 node_monitor_period=config.node_monitor_period,
                 node_monitor_grace_period=config.node_monitor_grace_period,
