@@ -253,7 +253,9 @@ class Kubelet(Actor[StreamMessage]):
             await context.clock.sleep(wait)
             wait *= 2
             try:
-                await self._look_at_node()
+                node = await self._client.get(Node, self._state.config.node_name, resource_version="0")
+                if node.spec.pod_cidr:
+                    await self._look_at_node()
             except ApiError as error:
                 context.log.debug("node not read", error=str(error))
 
