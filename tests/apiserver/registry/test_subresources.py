@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from kube.api.defaults import default
 from kube.api.types.apps_v1 import Deployment, DeploymentSpec, DeploymentStatus
 from kube.api.types.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from kube.api.types.core_v1 import Container, PodSpec, PodTemplateSpec, ReplicationController
@@ -40,7 +41,8 @@ def ctx(context):
 @pytest.fixture
 async def made(deployments, ctx):
     spec = DeploymentSpec(replicas=2, selector=LabelSelector(match_labels=LABELS), template=TEMPLATE)
-    return (await deployments.create(ctx, "", Deployment(metadata=ObjectMeta(name="d"), spec=spec))).object
+    obj = default(Deployment(metadata=ObjectMeta(name="d"), spec=spec))
+    return (await deployments.create(ctx, "", obj)).object
 
 
 def to(function):
