@@ -13,6 +13,7 @@ import msgspec
 
 from kube.actors.informer import InformerFactory, Tell
 from kube.actors.runtime.actor import Actor
+from kube.actors.runtime.ask import Request
 from kube.actors.runtime.errors import MailboxFullError
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.api.types.core_v1 import Node, Pod, PodCondition
@@ -26,6 +27,7 @@ from kube.client.events import NORMAL, WARNING
 from kube.client.interface import Transport
 from kube.client.mutation_detector import MutationDetector
 from kube.client.typed import TypedClient
+from kube.scheduler.explain import Explanation
 from kube.scheduler.framework.profile import Profile
 from kube.scheduler.framework.runtime import PluginFactory
 from kube.scheduler.framework.status import Status
@@ -55,6 +57,13 @@ class _Synced(msgspec.Struct, frozen=True):
     """The handler of an informer has told all of its first list."""
 
     kind: str
+
+
+class Explain(Request[Explanation]):
+    """Asks why the pod would go where, as the cluster stands."""
+
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
 
 
 class _GoOn(msgspec.Struct, frozen=True):
@@ -175,9 +184,11 @@ class SchedulerActor(Actor[Any]):
 
     # Messages
 
-    def receive(self, message: Any) -> Awaitable[None] | None:
+    def receive(self, message: Any) -> Awaitable[None] | Explanation | None:
         if message == "synced":
             return self.informers.wait_synced()
+        if isinstance(message, Explain):
+            return self.core.explain(message.pod)
         self.receive_batch([message])
         return None
 

@@ -73,9 +73,10 @@ class Evaluation:
         self._run_filters(feasible, view, dynamic=True)
         self.feasible = feasible
         self._scored = False
-        self.total: Ints = np.where(feasible, 0, REJECTED)
         if feasible.any():
             self._score()
+        else:
+            self.total: Ints = np.full(len(feasible), REJECTED, np.int64)
 
     def _run_filters(self, feasible: Bools, view: View, *, dynamic: bool) -> None:
         for plugin in self._filters:
@@ -91,7 +92,7 @@ class Evaluation:
         self._static: Ints | None = None
         self._dynamic: list[Scorer] = []
         self._normalized: list[tuple[Scorer, Ints]] = []
-        base: Ints = np.zeros(self._view.size, np.int64)
+        base: Ints | None = None
         for scorer in self._framework.scorers:
             if scorer.plugin.name in skipped:
                 continue
@@ -101,13 +102,14 @@ class Evaluation:
             elif scorer.plugin.reads_pods:
                 self._dynamic.append(scorer)
                 if scores is not None:
-                    base = base + (scores if scorer.weight == 1 else scores * scorer.weight)
+                    weighed = scores if scorer.weight == 1 else scores * scorer.weight
+                    base = weighed if base is None else base + weighed
             elif scores is not None:
                 weighed = scores * scorer.weight
                 self._static = weighed if self._static is None else self._static + weighed
         if self._static is not None:
-            base = base + self._static
-        self._base = base
+            base = self._static.copy() if base is None else base + self._static
+        self._base = np.zeros(self._view.size, np.int64) if base is None else base
         self._scored = True
         self._totals()
 
@@ -122,7 +124,7 @@ class Evaluation:
         total = self._base + self._constant if self._constant else self._base.copy()
         for scorer, scores in self._normalized:
             total[feasible] += scorer.weight * scorer.normalize(scores[feasible])
-        total[~feasible] = REJECTED
+        np.putmask(total, ~feasible, REJECTED)
         self.total = total
 
     # One row
@@ -212,9 +214,13 @@ class Evaluation:
             statuses.setdefault(status, []).append(rows[codes == code])
         return [Rejection(status, np.concatenate(parts)) for status, parts in statuses.items()]
 
+    def rows_that_fit(self) -> Ints:
+        """Ascending."""
+        return np.flatnonzero(self.feasible) if self._only is None else self._only[self.feasible]
+
     def scores(self) -> dict[str, Ints]:
         """Each Score plugin's part, normalized and not weighed, for the rows that fit (ascending)."""
-        rows = np.flatnonzero(self.feasible) if self._only is None else self._only[self.feasible]
+        rows = self.rows_that_fit()
         view = View(self._columns, rows)
         parts = {}
         for scorer in self._framework.scorers:

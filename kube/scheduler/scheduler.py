@@ -14,6 +14,7 @@ from kube.api.types.core_v1 import Node, Pod, PodCondition
 from kube.client.typed import TypedClient
 from kube.scheduler.cache.cache import Cache
 from kube.scheduler.event_handlers import node_changes, pod_changes
+from kube.scheduler.explain import Explanation, explain
 from kube.scheduler.framework.cycle_state import CycleState
 from kube.scheduler.framework.events import (
     ASSIGNED_POD_ADD,
@@ -172,6 +173,10 @@ class Scheduler:
             return None
         plugins = frozenset({status.plugin}) if status.is_rejected else frozenset()
         return self._failed(bind.queued, Rejected(status, status.message, plugins), now)
+
+    def explain(self, pod: Pod) -> Explanation:
+        """Why the pod would go where. Raises LookupError for one of another scheduler."""
+        return explain(self.cycles[pod.spec.scheduler_name], pod)
 
     def expire(self, now: float) -> int:
         """Forget the bound pods that the API server never confirmed; returns how many."""

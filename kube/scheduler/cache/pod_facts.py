@@ -71,7 +71,9 @@ class PodFacts:
             name: amount for name, nano in requests.items() if (amount := units(name, nano))
         }
         """By resource name; without zeros."""
-        filled = pod_requests(pod, use_status=use_status, non_missing=_NON_MISSING)
+        filled = requests
+        if use_status or not all(map(_requests_both, (*spec.init_containers, *spec.containers))):
+            filled = pod_requests(pod, use_status=use_status, non_missing=_NON_MISSING)
         self.milli_cpu = self.requests.get(CPU, 0)
         self.memory = self.requests.get(MEMORY, 0)
         self.non_zero_milli_cpu = units(CPU, filled.get(CPU, 0))
@@ -95,6 +97,10 @@ class PodFacts:
     @property
     def ephemeral_storage(self) -> int:
         return self.requests.get(EPHEMERAL_STORAGE, 0)
+
+
+def _requests_both(container: Container) -> bool:
+    return CPU in container.resources.requests and MEMORY in container.resources.requests
 
 
 def _images(spec: PodSpec) -> Iterable[str]:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kube.api.helpers.resource_names import CPU, EPHEMERAL_STORAGE, MEMORY
 from kube.scheduler.cache.columns import Columns, Ints, View
-from kube.scheduler.cache.pod_facts import PodInfo
+from kube.scheduler.cache.derived import Usage
+from kube.scheduler.cache.pod_facts import PodFacts, PodInfo
 from kube.scheduler.framework.cycle_state import CycleState
 from kube.scheduler.framework.status import MAX_NODE_SCORE, SKIP, SUCCESS, Status
 from kube.scheduler.plugins.resource_allocation import (
@@ -40,6 +42,12 @@ class NodeResourcesBalancedAllocation:
 
     def __init__(self, args: NodeResourcesBalancedAllocationArgs | None = None) -> None:
         self._resources = (args or NodeResourcesBalancedAllocationArgs()).resources
+        self._names = tuple(spec.name for spec in self._resources)
+        self._native = len(self._names) > 1 and all(
+            name in (CPU, MEMORY, EPHEMERAL_STORAGE) for name in self._names
+        )
+        self._usage = Usage()
+        self._before: Ints = np.zeros(0, np.int64)
 
     def pre_score(self, state: CycleState, pod: PodInfo) -> Status:  # noqa: ARG002  # the protocol's
         """Best-effort pods leave the balance as it is."""
@@ -48,6 +56,47 @@ class NodeResourcesBalancedAllocation:
         return SUCCESS if requests else SKIP
 
     def score_all(self, state: CycleState, pod: PodInfo, view: View) -> Ints | None:
+        facts, columns = pod.facts, view.columns
+        if self._native and columns.exact:
+            rows = self._usage.refresh(
+                columns,
+                [(columns.allocatable[i], columns.requested[i]) for i in map(columns.resource, self._names)],
+            )
+            if not self._usage.lacking:
+                self._refresh_before(rows)
+                return self._gain(facts, view)
+        return self._score_any(state, pod, view)
+
+    def _refresh_before(self, rows: list[int] | None) -> None:
+        """The evenness that the pods find, less the constant part of the score."""
+        usage = self._usage
+        if rows is None:
+            fractions = [
+                np.minimum(used / whole, 1.0) for used, whole in zip(usage.used, usage.whole, strict=True)
+            ]
+            self._before = _HALF - _evenness_all(fractions)
+            return
+        for row in rows:
+            parts = zip(usage.used, usage.whole, strict=True)
+            self._before[row] = _HALF - _evenness(
+                [min(used.item(row) / whole.item(row), 1.0) for used, whole in parts]
+            )
+
+    def _gain(self, facts: PodFacts, view: View) -> Ints:
+        """Every node has some of every resource, and each counts for every pod."""
+        rows = view.rows
+        after = []
+        for i, name in enumerate(self._names):
+            part = self._usage.used[i][rows] + facts.requests.get(name, 0)
+            part /= self._usage.whole[i][rows]
+            after.append(np.minimum(part, 1.0, out=part))
+        score = _evenness_all(after)
+        score += self._before[rows]
+        np.right_shift(score, 1, out=score)
+        score += _HALF
+        return score
+
+    def _score_any(self, state: CycleState, pod: PodInfo, view: View) -> Ints:
         parts = amounts(pod.facts, view, self._resources, use_requested=True)
         after: list[Floats] = []
         before: list[Floats] = []
@@ -93,7 +142,9 @@ def _evenness_all(fractions: Sequence[Floats]) -> Ints:
     if len(fractions) < 2:
         return np.full(len(fractions[0]) if fractions else 1, MAX_NODE_SCORE, np.int64)
     if len(fractions) == 2:
-        deviation = np.abs((fractions[0] - fractions[1]) / 2)
+        deviation = fractions[0] - fractions[1]
+        deviation /= 2
+        np.abs(deviation, out=deviation)
     else:
         total: Floats = np.zeros(len(fractions[0]))
         for fraction in fractions:
@@ -103,4 +154,6 @@ def _evenness_all(fractions: Sequence[Floats]) -> Ints:
         for fraction in fractions:
             squares = squares + (fraction - mean) * (fraction - mean)
         deviation = np.sqrt(squares / len(fractions))
-    return ((1 - deviation) * MAX_NODE_SCORE).astype(np.int64)
+    np.subtract(1, deviation, out=deviation)
+    deviation *= MAX_NODE_SCORE
+    return deviation.astype(np.int64)

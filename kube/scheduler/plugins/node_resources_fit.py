@@ -12,7 +12,8 @@ import numpy as np
 from kube.api.helpers.resource_names import CPU, EPHEMERAL_STORAGE, MEMORY, PODS
 from kube.api.types.core_v1 import Node, Pod
 from kube.apimachinery.quantity import parse_quantity
-from kube.scheduler.cache.columns import AnyArray, Bools, Columns, Ints, View
+from kube.scheduler.cache.columns import EXACT_LIMIT, AnyArray, Bools, Columns, Ints, View
+from kube.scheduler.cache.derived import Usage
 from kube.scheduler.cache.pod_facts import PodFacts, PodInfo, units
 from kube.scheduler.framework.cycle_state import CycleState
 from kube.scheduler.framework.events import (
@@ -80,6 +81,8 @@ class NodeResourcesFit:
     def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
         self._args = args or NodeResourcesFitArgs()
         self._resources = self._args.resources
+        self._is_default = self._args.strategy == "LeastAllocated" and self._resources == DEFAULT_RESOURCES
+        self._usage = Usage()
 
     # Filter
 
@@ -136,14 +139,49 @@ class NodeResourcesFit:
     # Score
 
     def score_all(self, state: CycleState, pod: PodInfo, view: View) -> Ints | None:  # noqa: ARG002  # the protocol's
+        if (
+            self._is_default
+            and view.columns.exact
+            and max(pod.facts.requests.values(), default=0) < EXACT_LIMIT
+        ):
+            usage = self._usage
+            columns = view.columns
+            usage.refresh(
+                columns,
+                [
+                    (columns.allocatable[columns.resource(CPU)], columns.non_zero_cpu),
+                    (columns.allocatable[columns.resource(MEMORY)], columns.non_zero_memory),
+                ],
+            )
+            if not usage.lacking:
+                return self._least_of_two(pod.facts, view)
+        return self._score_any(pod.facts, view)
+
+    def _least_of_two(self, facts: PodFacts, view: View) -> Ints:
+        """The default: processor and memory, each of weight 1, of which all nodes have some."""
+        rows = view.rows
+        total: Ints | None = None
+        for i, added in enumerate((facts.non_zero_milli_cpu, facts.non_zero_memory)):
+            whole = self._usage.whole[i][rows]
+            part = whole - self._usage.used[i][rows]
+            part -= added
+            np.maximum(part, 0.0, out=part)
+            part *= 100.0
+            part /= whole
+            score = part.astype(np.int64)
+            total = score if total is None else np.add(total, score, out=total)
+        assert total is not None
+        return np.right_shift(total, 1, out=total)
+
+    def _score_any(self, facts: PodFacts, view: View) -> Ints:
         score = np.zeros(view.size, np.int64)
         weights: Ints | None = None
         total = 0
         exact = view.columns.exact
-        parts = amounts(pod.facts, view, self._resources, use_requested=False)
+        parts = amounts(facts, view, self._resources, use_requested=False)
         for weight, allocatable, requested, added in parts:
             absent = allocatable == 0
-            part = self._part(allocatable, requested + added, exact=exact and added < 1 << 45)
+            part = self._part(allocatable, requested + added, exact=exact and added < EXACT_LIMIT)
             if absent.any():
                 part[absent] = 0
                 weights = np.zeros(view.size, np.int64) if weights is None else weights
