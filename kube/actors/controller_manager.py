@@ -31,6 +31,9 @@ class WaitSynced(Request[None]):
 EVENT_SOURCES: Final[Mapping[str, str]] = {
     "replicationcontroller": "replication-controller",
     "nodelifecycle": "node-controller",
+    "endpointslice": "endpoint-slice-controller",
+    "garbagecollector": "garbage-collector-controller",
+    "nodeipam": "cidrAllocator",
 }
 """Who the events of a controller come from, where that is not ``NAME-controller``."""
 

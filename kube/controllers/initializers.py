@@ -30,6 +30,9 @@ INITIALIZERS: Final[Mapping[str, NewController]] = {
     "endpointslice": _lazily("endpointslice.controller", "EndpointSliceController"),
     "endpoint": _lazily("endpoints", "EndpointController"),
     "garbagecollector": _lazily("garbagecollector.controller", "GarbageCollector"),
+    "nodelifecycle": _lazily("nodelifecycle.controller", "NodeLifecycleController"),
+    "taint-eviction": _lazily("tainteviction", "TaintEvictionController"),
+    "podgc": _lazily("podgc", "PodGarbageCollector"),
 }
 """In the order in which they start."""
 
