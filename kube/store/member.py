@@ -22,6 +22,9 @@ from kube.store.raft.storage import StableStorage
 from kube.store.requests import LeaseRevokeRequest, size_of
 from kube.store.transport import Delivery, PeerUnreachable, SnapshotReported, Transport
 
+PRUNE_TICKS = 50
+"""In so many ticks the memory that a compaction freed is mostly given back, however much it is."""
+
 
 class Tick(msgspec.Struct, frozen=True):
     """A tick of raft's time has passed."""
@@ -39,14 +42,14 @@ class MemberConfig:
     """``snapshot_entries``: a snapshot is taken after so many entries, or fewer of more than ``snapshot_bytes`` together.
 
     ``catch_up_entries`` stay in the log after it, so that a follower that is a little behind needs no snapshot. ``prune_changes``:
-    changes that one tick frees after a compaction. ``min_lease_ttl`` in seconds.
+    changes that one tick frees after a compaction, or more where many wait. ``min_lease_ttl`` in seconds.
     """
 
     raft: Config
     snapshot_entries: int = 10_000
     snapshot_bytes: int = 64 << 20
     catch_up_entries: int = 5_000
-    prune_changes: int = 2_000
+    prune_changes: int = 500
     min_lease_ttl: int = 1
 
 
@@ -158,7 +161,8 @@ class Member:
                 requests = [LeaseRevokeRequest(lease) for lease in expired]
                 self.node.propose([(request, size_of(request)) for request in requests])
         if self._pruning:
-            self._pruning = self.machine.kv.prune(self.config.prune_changes)
+            kv = self.machine.kv
+            self._pruning = kv.prune(max(self.config.prune_changes, kv.unpruned // PRUNE_TICKS))
 
     # ---- Ready
 

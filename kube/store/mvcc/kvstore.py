@@ -218,6 +218,11 @@ class KVStore:
             raise FutureRevisionError(revision, self.revision)
         self.compact_revision = revision
 
+    @property
+    def unpruned(self) -> int:
+        """Changes that ``prune`` has still to look at."""
+        return bisect_right(self.changes, self.compact_revision, key=_mod_revision) - self._cursor
+
     def prune(self, limit: int) -> bool:
         """Free what compaction made unreachable, looking at no more than ``limit`` changes. False when all is done."""
         changes, floor = self.changes, self.compact_revision
