@@ -11,11 +11,21 @@ import pytest
 from msgspec.structs import replace
 
 from kube.actors.controller_manager import ControllerManager
+from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.api.resources import BUILTIN, builtin_table
 from kube.api.types.authentication_v1 import UserInfo
-from kube.api.types.core_v1 import Event, Namespace, Node, NodeCondition, NodeStatus, Pod, PodCondition
+from kube.api.types.core_v1 import (
+    Event,
+    Namespace,
+    Node,
+    NodeCondition,
+    NodeSpec,
+    NodeStatus,
+    Pod,
+    PodCondition,
+)
 from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apimachinery.time import from_seconds
 from kube.apiserver.admission.chain import Chain
@@ -59,13 +69,19 @@ class Cluster:
         self.system = system
         self.client = client
         self.clock = clock
+        self.manager: Ref[Any] | None = None
 
     def run(self, *names: str) -> None:
         """Start these controllers, in one manager."""
         transport = self.client.transport
-        self.system.spawn(
+        self.manager = self.system.spawn(
             lambda: ControllerManager(transport, INITIALIZERS, controllers=names), name="controller-manager"
         )
+
+    async def aclose(self) -> None:
+        """Before the server goes: nobody calls it any more."""
+        if self.manager is not None:
+            await self.system.stop_actor(self.manager)
 
     async def until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """What the (awaitable) condition gives once it is true."""
@@ -115,8 +131,6 @@ class Cluster:
         await self.until(it, f"{reason}: {message}, only {await self.events()}")
 
     async def node(self, name: str, **spec: Any) -> Node:
-        from kube.api.types.core_v1 import NodeSpec  # noqa: PLC0415  # beside its only use
-
         status = NodeStatus(conditions=(NodeCondition(type="Ready", status="True"),))
         node = Node(metadata=ObjectMeta(name=name), spec=NodeSpec(**spec))
         return await self.client.update_status(replace(await self.client.create(node), status=status))
@@ -143,7 +157,9 @@ async def cluster(clock: SteppedClock) -> AsyncIterator[Cluster]:
         transport = LocalTransport(verbs, UserInfo(username="admin", groups=("system:masters",)))
         client = TypedClient(transport)
         await client.create(Namespace(metadata=ObjectMeta(name="default")))
-        yield Cluster(system, client, clock)
+        cluster = Cluster(system, client, clock)
+        yield cluster
+        await cluster.aclose()
         await transport.aclose()
         await verbs.aclose()
         await factory.aclose()
