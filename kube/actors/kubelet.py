@@ -30,7 +30,7 @@ from kube.client.events import NORMAL
 from kube.client.reflector import Reflector
 from kube.client.store import Indexer
 from kube.client.typed import TypedClient
-from kube.cri.interface import ContainerEvent
+from kube.cri.interface import ContainerEvent, RuntimeServiceError
 from kube.cri.simulated import SimulatedRuntime
 from kube.kubelet import events
 from kube.kubelet.config import COMPONENT, KubeletConfig
@@ -241,7 +241,11 @@ class Kubelet(Actor[StreamMessage]):
     def _note_network(self) -> None:
         cidr = self._state.node.spec.pod_cidr
         if cidr and not self._has_network:
-            self._state.runtime.set_pod_cidr(cidr)
+            try:
+                self._state.runtime.set_pod_cidr(cidr)
+            except RuntimeServiceError as error:
+                self.context.log.error("pod CIDR not taken", cidr=cidr, error=str(error))
+                return
             self._has_network = True
             for worker in self._workers.values():
                 worker.wake()
