@@ -22,9 +22,8 @@ from kube.apiserver.admission.plugins.service_account import ServiceAccountAdmis
 from kube.base.chance import Chance
 from kube.base.clock import Clock
 
-OFF_BY_DEFAULT: Final = frozenset(("StorageObjectInUseProtection", "TaintNodesByCondition"))
-"""What they put on new objects, finalizers and taints, is taken away by controllers: the protection controllers and
-node-lifecycle. Without these no claim would ever go, and no pod would ever be scheduled."""
+OFF_BY_DEFAULT: Final = frozenset(("StorageObjectInUseProtection",))
+"""Its finalizers are taken away by the protection controllers; without these nothing that has them would ever go."""
 
 
 def default_chain(
