@@ -4,43 +4,22 @@ from functools import partial
 
 import pytest
 from msgspec.structs import replace
+from nodes import QUICK, UNREACHABLE, heartbeat, taints
 from running import gone, held, namespace, start
 
-from kube.api.types.coordination_v1 import Lease, LeaseSpec
 from kube.api.types.core_v1 import Container, Node, NodeCondition, Pod, PodSpec, Taint, Toleration
 from kube.apimachinery.meta.v1 import ObjectMeta
-from kube.apimachinery.time import micro_from_seconds
-from kube.controllers.nodelifecycle.controller import NodeLifecycleConfig, NodeLifecycleController
-from kube.controllers.nodelifecycle.zones import Rates
+from kube.controllers.nodelifecycle.controller import NodeLifecycleController
 from kube.controllers.podgc import PodGarbageCollector, PodGCConfig, terminated_beyond
 from kube.controllers.tainteviction import TaintEvictionController, toleration_time
 
-QUICK = NodeLifecycleConfig(
-    monitor_period=0.1, monitor_grace_period=0.6, startup_grace_period=0.6, rates=Rates(normal=100.0)
-)
 LIFECYCLE = partial(NodeLifecycleController, config=QUICK)
-UNREACHABLE = "node.kubernetes.io/unreachable"
-
-
-async def heartbeat(cluster, name):
-    lease = await held(cluster, Lease, name, "kube-node-lease")()
-    spec = LeaseSpec(renew_time=micro_from_seconds(cluster.clock.now()))
-    if lease is None:
-        metadata = ObjectMeta(name=name, namespace="kube-node-lease")
-        await cluster.client.create(Lease(metadata=metadata, spec=spec))
-    else:
-        await cluster.client.update(replace(lease, spec=spec))
 
 
 async def pod_on(cluster, node, name="web", **spec):
     wanted = PodSpec(containers=(Container(name="main", image="nginx"),), node_name=node, **spec)
     pod = await cluster.client.create(Pod(metadata=ObjectMeta(name=name, namespace="default"), spec=wanted))
     return await cluster.ready(pod)
-
-
-async def taints(cluster, name):
-    node = await cluster.client.get(Node, name)
-    return sorted((taint.key, taint.effect) for taint in node.spec.taints)
 
 
 async def test_a_dead_node_loses_its_pods_and_a_live_one_keeps_them(cluster):
