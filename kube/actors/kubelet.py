@@ -244,7 +244,7 @@ class Kubelet(Actor[StreamMessage]):
             try:
                 self._state.runtime.set_pod_cidr(cidr)
             except RuntimeServiceError as error:
-                self.context.log.error("pod CIDR not taken", cidr=cidr, error=str(error))
+                self.context.log.warning("pod CIDR not taken", cidr=cidr, error=str(error))
                 return
             self._has_network = True
             for worker in self._workers.values():
