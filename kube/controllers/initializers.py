@@ -59,6 +59,9 @@ def initializers(settings: Settings) -> dict[str, NewController]:
             "root_ca_certificate_publisher", "RootCACertificatePublisher", settings, _root_ca
         ),
         "nodeipam": _configured("nodeipam", "NodeIpamController", settings, _node_ipam),
+        "nodelifecycle": _configured(
+            "nodelifecycle.controller", "NodeLifecycleController", settings, _node_lifecycle
+        ),
     }
 
 
@@ -79,3 +82,11 @@ def _root_ca(_module: Any, settings: Settings) -> str:
 
 def _node_ipam(module: Any, settings: Settings) -> Any:
     return module.NodeIpamConfig(((settings.cluster_cidr, settings.node_mask),))
+
+
+def _node_lifecycle(module: Any, settings: Settings) -> Any:
+    return module.NodeLifecycleConfig(
+        monitor_period=settings.node_monitor_period,
+        monitor_grace_period=settings.node_monitor_grace_period,
+        startup_grace_period=max(60.0, settings.node_monitor_grace_period),
+    )

@@ -96,6 +96,8 @@ class NodeIpamController:
         self._nodes: Lister[Node] = environment.listers.lister(Node)
         ranges = (config or NodeIpamConfig()).cluster_cidrs
         self._sets = tuple(CidrSet(cidr, mask) for cidr, mask in ranges)
+        self._given: dict[str, tuple[str, ...]] = {}
+        """By the uid of a node whose cached state does not show it yet."""
 
     def watches(self) -> Sequence[Watch[Any]]:
         return (Watch(Node, self._observe),)
@@ -106,10 +108,11 @@ class NodeIpamController:
         """
         if new is None:
             if old is not None:
-                self._release(old.spec.pod_cidrs)
+                self._release(self._given.pop(old.metadata.uid, old.spec.pod_cidrs))
             return ()
         if not new.spec.pod_cidrs:
             return (new.metadata.name,)
+        self._given.pop(new.metadata.uid, None)
         if old is None or old.spec.pod_cidrs != new.spec.pod_cidrs:
             for cidrs in self._sets:
                 for cidr in new.spec.pod_cidrs:
@@ -123,7 +126,7 @@ class NodeIpamController:
 
     async def reconcile(self, key: str) -> Result:
         node = self._nodes.get("", key)
-        if node is None or node.spec.pod_cidrs:
+        if node is None or node.spec.pod_cidrs or node.metadata.uid in self._given:
             return Result()
         given = [cidrs.allocate() for cidrs in self._sets]
         taken = [cidr for cidr in given if cidr is not None]
@@ -133,10 +136,12 @@ class NodeIpamController:
                 node, NORMAL, "CIDRNotAvailable", f"Node {key} status is now: CIDRNotAvailable"
             )
             return Result(RETRY_SECONDS)
+        self._given[node.metadata.uid] = tuple(taken)
         patch = {"metadata": {"uid": node.metadata.uid}, "spec": {"podCIDR": taken[0], "podCIDRs": taken}}
         try:
             await self._client.patch(Node, key, patch)
         except Exception as error:
+            self._given.pop(node.metadata.uid, None)
             if not (is_timeout(error) or is_server_timeout(error)):  # then it may have been written
                 self._release(taken)
             if is_not_found(error):
