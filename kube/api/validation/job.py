@@ -15,12 +15,11 @@ from kube.api.types.core_v1 import Affinity, Container, PodTemplateSpec
 from kube.api.validation.checks import (
     Errors,
     dns1123_label,
-    dns1123_subdomain,
     name_is_dns_subdomain,
-    report,
     shown,
     validate_immutable,
 )
+from kube.api.validation.domain_path import validate_domain_prefixed_path
 from kube.api.validation.equality import semantic_equal
 from kube.api.validation.job_policies import (
     INDEXED,
@@ -134,16 +133,7 @@ def validate_job_spec(spec: JobSpec, accepted: PodTemplateSpec | None, path: Pat
 
 
 def _validate_managed_by(manager: str, path: Path, errors: Errors) -> None:
-    if not manager:
-        errors.append(required(path))
-        return
-    host, _, rest = manager.partition("/")
-    if not host or not rest:
-        detail = 'must be a domain-prefixed path (such as "acme.io/foo")'
-        errors.append(invalid(path, manager, detail))
-    else:
-        report(path, host, dns1123_subdomain(host), errors)
-        report(path, rest, names.http_path(rest), errors)
+    validate_domain_prefixed_path(manager, path, errors)
     if names.longer_than(manager, _MANAGED_BY_MAX):
         errors.append(too_long(path, _MANAGED_BY_MAX))
 
