@@ -28,6 +28,7 @@ NewController = Callable[[Environment], Controller]
 class WaitSynced(Request[None]):
     """Answered when every cache of the manager holds its first list."""
 
+
 EVENT_SOURCES: Final[Mapping[str, str]] = {
     "replicationcontroller": "replication-controller",
     "nodelifecycle": "node-controller",
@@ -57,17 +58,23 @@ def enabled(names: Iterable[str], selection: Sequence[str]) -> tuple[str, ...]:
 
 
 async def gather(calls: Sequence[Callable[[], Awaitable[R]]]) -> list[R | Exception]:
-    """``Environment.gather`` on the event loop. Cancelling it cancels them all."""
+    """``Environment.gather`` on the event loop. Cancelling it cancels them all.
 
-    async def one(call: Callable[[], Awaitable[R]]) -> R | Exception:
-        try:
-            return await call()
-        except (ApiError, OSError) as error:
-            return error
-
+    What is no refusal and no broken connection is a fault of the caller's, and is raised when all calls are over.
+    """
     if len(calls) == 1:
-        return [await one(calls[0])]
-    return list(await asyncio.gather(*(one(call) for call in calls)))
+        try:
+            return [await calls[0]()]
+        except (ApiError, OSError) as error:
+            return [error]
+    results = await asyncio.gather(*(call() for call in calls), return_exceptions=True)
+    answers: list[R | Exception] = []
+    for result in results:
+        if not isinstance(result, BaseException) or isinstance(result, (ApiError, OSError)):
+            answers.append(result)
+        else:
+            raise result
+    return answers
 
 
 class ControllerManager(Actor[WaitSynced]):
