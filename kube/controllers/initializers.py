@@ -49,6 +49,8 @@ class Settings:
     node_mask: int = 24
     node_monitor_period: float = 5.0
     node_monitor_grace_period: float = 50.0
+    node_eviction_rate: float = 0.1
+    """Nodes per second and zone."""
 
 
 def initializers(settings: Settings) -> dict[str, NewController]:
@@ -89,4 +91,5 @@ def _node_lifecycle(module: Any, settings: Settings) -> Any:
         monitor_period=settings.node_monitor_period,
         monitor_grace_period=settings.node_monitor_grace_period,
         startup_grace_period=max(60.0, settings.node_monitor_grace_period),
+        rates=import_module("kube.controllers.nodelifecycle.zones").Rates(normal=settings.node_eviction_rate),
     )

@@ -156,3 +156,15 @@ async def test_endpoints_follow_the_service_and_its_pods(cluster):
     await client.delete(Service, "web", namespace="default")
     await cluster.until(gone(cluster, Endpoints, "web"))
     assert len(writes.of("endpoints")) < 10
+
+
+async def test_what_a_service_has_left_behind_goes(cluster):
+    """Only what is ours: somebody may have Endpoints without a service."""
+    labels = {MANAGED_BY: CONTROLLER}
+    await cluster.client.create(
+        Endpoints(metadata=ObjectMeta(name="left", namespace="default", labels=labels))
+    )
+    await cluster.client.create(Endpoints(metadata=ObjectMeta(name="theirs", namespace="default")))
+    await start(cluster, endpoint=EndpointController)
+    await cluster.until(gone(cluster, Endpoints, "left"))
+    assert [each.metadata.name for each in (await cluster.client.list(Endpoints)).items] == ["theirs"]

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 from msgspec.structs import replace
-from running import gone, namespace, start
+from running import gone, held, namespace, start
 
-from kube.api.types.core_v1 import ConfigMap
+from kube.api.types.core_v1 import ConfigMap, Node
 from kube.apimachinery.meta.v1 import ObjectMeta, OwnerReference
 from kube.controllers.garbagecollector.controller import GarbageCollector, propagation_of
 
@@ -103,6 +103,29 @@ async def test_an_owner_in_another_namespace_is_none(cluster):
         f"ownerRef [v1/ConfigMap, namespace: default, name: owner, uid: {owner.metadata.uid}] does not exist"
     )
     await cluster.said("OwnerRefInvalidNamespace", f'{wanted} in namespace "default"')
+
+
+async def test_a_cluster_scoped_object_of_a_namespaced_owner_is_left_alone(cluster):
+    writes = await start(cluster, gc=GarbageCollector)
+    owner = await make(cluster, "owner")
+    await cluster.client.delete(ConfigMap, "owner", namespace="default")
+    metadata = ObjectMeta(name="odd", owner_references=(reference(owner),))
+    await cluster.client.create(Node(metadata=metadata))
+    await make(cluster, "child", owner)
+    await cluster.until(gone(cluster, ConfigMap, "child"))
+    assert await held(cluster, Node, "odd", None)() is not None
+    assert [request.name for request in writes.seen if request.verb == "delete"] == ["child"]
+
+
+async def test_an_owner_of_an_unknown_kind_keeps_its_dependents(cluster):
+    await start(cluster, gc=GarbageCollector)
+    unknown = OwnerReference(api_version="example.com/v1", kind="Widget", name="w", uid="1234")
+    metadata = ObjectMeta(name="child", namespace="default", owner_references=(unknown,))
+    await cluster.client.create(ConfigMap(metadata=metadata))
+    owner = await make(cluster, "owner")
+    await make(cluster, "other", owner)
+    await cluster.client.delete(ConfigMap, "owner", namespace="default")
+    await becomes(cluster, {"child": {"w"}})
 
 
 @pytest.mark.parametrize(
