@@ -79,13 +79,22 @@ class ClusterConfig:
             return tuple(self.nodes)
         if self.nodes < 0:
             raise ValueError(f"a cluster has no fewer than 0 nodes, not {self.nodes}")
-        return tuple(node_config(number) for number in range(self.nodes))
+        grace = self.node_monitor_grace_period
+        return tuple(node_config(number, grace) for number in range(self.nodes))
 
 
-def node_config(number: int) -> KubeletConfig:
-    """The node that ``--nodes`` makes: ``node-0`` at 10.0.0.10 and so on."""
+def node_config(number: int, grace_period: float = 50.0) -> KubeletConfig:
+    """The node that ``--nodes`` makes: ``node-0`` at 10.0.0.10 and so on.
+
+    It is heard of often enough for the grace period, of which a lease covers four fifths, as upstream's 40 s of 50.
+    """
     high, low = divmod(number + 10, 250)
-    return KubeletConfig(node_name=f"node-{number}", node_ip=f"10.0.{high}.{low + 1}")
+    return KubeletConfig(
+        node_name=f"node-{number}",
+        node_ip=f"10.0.{high}.{low + 1}",
+        node_lease_duration_seconds=max(1, min(40, int(grace_period * 0.8))),
+        node_status_update_frequency=min(10.0, grace_period / 5),
+    )
 
 
 def component(username: str, *groups: str) -> UserInfo:
