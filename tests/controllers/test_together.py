@@ -22,6 +22,7 @@ from kube.api.types.core_v1 import (
     ServiceAccount,
     ServicePort,
     ServiceSpec,
+    Toleration,
 )
 from kube.api.types.discovery_v1 import EndpointSlice
 from kube.apimachinery.meta.v1 import ObjectMeta
@@ -160,3 +161,32 @@ async def test_a_dead_nodes_pods_are_replaced_and_leave_the_service(cluster):
         return await served() == ["10.244.0.1", "10.244.0.3"]
 
     await cluster.until(both, "the service to lead to the living")
+
+
+async def test_a_killed_node_is_the_only_one_that_is_given_up():
+    """In a whole cluster with a grace period that is shorter than the kubelets' own default of a lease."""
+    impatient = tuple(
+        Toleration(key=key, operator="Exists", effect="NoExecute", toleration_seconds=0)
+        for key in ("node.kubernetes.io/not-ready", UNREACHABLE)
+    )
+    base = template()
+    spec = DeploymentSpec(
+        replicas=6,
+        selector=selector(),
+        template=replace(base, spec=replace(base.spec, tolerations=impatient)),
+    )
+    async with Cluster(nodes=3, node_monitor_period=0.1, node_monitor_grace_period=1.5) as whole:
+        client = whole.client
+        await client.create(Deployment(metadata=meta(), spec=spec))
+        await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas == 6)
+        before = (await client.list(Pod, namespace="default")).items
+        await whole.kill_node("node-1")
+        await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas < 6)
+        await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas == 6)
+        pods = (await client.list(Pod, namespace="default")).items
+        alive = {pod.metadata.uid: pod for pod in pods if pod.metadata.deletion_timestamp is None}
+        assert len(alive) == 6
+        assert "node-1" not in {pod.spec.node_name for pod in alive.values()}
+        assert {pod.metadata.uid for pod in before if pod.spec.node_name != "node-1"} <= alive.keys()
+        await client.delete(Node, "node-1")
+        assert not [node for node in (await client.list(Node)).items if node.spec.taints]

@@ -68,6 +68,8 @@ class NodeLifecycleController:
         self._zones: dict[str, Zone] = {}
         self._to_mark: dict[str, None] = {}
         """Nodes whose pods are to be marked again, as it failed."""
+        self._settled: dict[str, Node] = {}
+        """Ready nodes whose taints have been found right."""
         self._last_pass = float("-inf")
 
     def watches(self) -> Sequence[Watch[Any]]:
@@ -141,7 +143,7 @@ class NodeLifecycleController:
             return Result(early)
         self._last_pass = now
         nodes = self._nodes.list()
-        await self._classify(nodes)
+        self._classify(nodes)
         overdue = [node for node in nodes if self._observe(node, now)]
         checked = {node.metadata.name: node for node in nodes}
         for result in await self._all([self._call(self._give_up, node) for node in overdue]):
@@ -161,20 +163,24 @@ class NodeLifecycleController:
         self._environment.enqueue_after(TAINT, 0)
         return Result(self._config.monitor_period) if nodes else Result()
 
-    async def _classify(self, nodes: Sequence[Node]) -> None:
+    def _classify(self, nodes: Sequence[Node]) -> None:
         """Nodes that have come and gone."""
         names = {node.metadata.name: node for node in nodes}
-        for node in nodes:
-            name = node.metadata.name
-            self._zone_of(node)
-            if name not in self._known:
+        for name, node in names.items():
+            known = self._known.get(name)
+            if known is node:
+                continue
+            if known is None:
                 self._say(node, "RegisteredNode", f"Registered Node {name} in Controller")
             self._known[name] = node
+        if len(self._known) == len(names):
+            return
         for name in [name for name in self._known if name not in names]:
             node = self._known.pop(name)
             self._say(node, "RemovingNode", f"Removing Node {name} from Controller")
             self._health.pop(name, None)
             self._to_mark.pop(name, None)
+            self._settled.pop(name, None)
             self._zone_of(node).remove(name)
 
     def _say(self, node: Node, reason: str, what: str) -> None:
@@ -182,7 +188,9 @@ class NodeLifecycleController:
         self._environment.recorder.event(_reference(node), NORMAL, reason, message)
 
     def _zone_of(self, node: Node) -> Zone:
-        key = zone_key(node.metadata.labels)
+        return self._zone(zone_key(node.metadata.labels))
+
+    def _zone(self, key: str) -> Zone:
         zone = self._zones.get(key)
         if zone is None:
             zone = self._zones[key] = Zone(self._config.rates, self._environment.monotonic())
@@ -223,13 +231,18 @@ class NodeLifecycleController:
         """Whether a write is due at once: a taint that changes into the other, or one that goes. A new one waits for its
         turn.
         """
+        name = node.metadata.name
+        if self._settled.get(name) is node:
+            return False
         condition = get_condition(node.status, NODE_READY)
         if condition is None:
             return False
         add, remove = no_execute_changes(node, condition.status)
-        zone, name = self._zone_of(node), node.metadata.name
+        zone = self._zone_of(node)
         if condition.status == "True":
             zone.remove(name)
+            if not remove:
+                self._settled[name] = node
         elif add and not remove:
             zone.remove(name)
             zone.add(name)
@@ -261,11 +274,14 @@ class NodeLifecycleController:
 
     async def _handle_disruption(self, nodes: Sequence[Node], now: float) -> None:
         ready: dict[str, list[bool]] = {}
+        peopled: dict[str, Zone] = {}
         for node in nodes:
+            key = zone_key(node.metadata.labels)
+            if key not in peopled:
+                peopled[key] = self._zone(key)
             if EXCLUDED not in node.metadata.labels:
-                ready.setdefault(zone_key(node.metadata.labels), []).append(is_node_ready(node))
-        for key in [key for key in self._zones if key not in ready]:
-            del self._zones[key]
+                ready.setdefault(key, []).append(is_node_ready(node))
+        self._zones = peopled
         verdict = update_zones(self._zones, ready, self._config.rates, now)
         if verdict.left_full:
             for name, health in self._health.items():
