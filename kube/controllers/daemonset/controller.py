@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kube.api.types.apps_v1 import ControllerRevision, DaemonSet
 from kube.api.types.core_v1 import Node, Pod
-from kube.apimachinery.errors import ApiError, is_already_exists, is_conflict, is_not_found
+from kube.apimachinery.errors import ApiError, is_already_exists, is_not_found
 from kube.apimachinery.labels import Selector, from_label_selector
 from kube.apimachinery.meta.accessor import is_controlled_by
 from kube.base.backoff import Backoff
@@ -35,6 +35,7 @@ from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watc
 from kube.controllers.ownership import INDEXES, RefManager
 from kube.controllers.pacing import Pacing
 from kube.controllers.pod_control import BURST, PodControl, pod_from_template
+from kube.controllers.staleness import is_stale
 from kube.controllers.status_writer import write_status
 
 FAILED_BACKOFF: Final = Backoff(initial=1.0, cap=900.0)
@@ -108,7 +109,7 @@ class DaemonSetController:
         try:
             return Result(await self._sync(key, daemon_set))
         except Exception as error:
-            if is_conflict(error) or is_not_found(error):  # the cache is behind; it will not be for long
+            if is_stale(error, name):
                 return Result(CONFLICT_PAUSE)
             raise
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from kube.api.helpers.pods import is_pod_terminal
 from kube.api.types.apps_v1 import Deployment, ReplicaSet
 from kube.api.types.core_v1 import Pod
-from kube.apimachinery.errors import is_conflict, is_not_found
+from kube.apimachinery.errors import is_not_found
 from kube.apimachinery.labels import Selector, from_label_selector
 from kube.client.events import WARNING
 from kube.client.keys import meta_namespace_key, split_meta_namespace_key
@@ -21,6 +21,7 @@ from kube.controllers.deployment.arithmetic import is_rolling
 from kube.controllers.deployment.sync import DeploymentSync
 from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watch, own_key
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager, owner_of
+from kube.controllers.staleness import is_stale
 
 
 def _selector(deployment: Deployment) -> Selector:
@@ -66,7 +67,7 @@ class DeploymentController:
         try:
             return await self._sync(deployment)
         except Exception as error:
-            if is_conflict(error) or is_not_found(error):  # the cache is behind; it will not be for long
+            if is_stale(error, name):
                 return Result(CONFLICT_PAUSE)
             raise
 

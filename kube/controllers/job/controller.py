@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kube.api.types.batch_v1 import Job, JobCondition, JobStatus
 from kube.api.types.core_v1 import Pod
-from kube.apimachinery.errors import is_conflict, is_not_found
+from kube.apimachinery.errors import is_not_found
 from kube.apimachinery.labels import Selector, from_label_selector
 from kube.apimachinery.meta.accessor import controller_of
 from kube.apimachinery.time import from_seconds
@@ -36,6 +36,7 @@ from kube.controllers.job.tracking import Tracking, finished, settled, track
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager, owner_of
 from kube.controllers.pacing import Pacing
 from kube.controllers.pod_control import BURST, Outcome, PodControl
+from kube.controllers.staleness import is_stale
 
 OWN_NAME: Final = "kubernetes.io/job-controller"
 """What ``spec.managedBy`` says of this controller."""
@@ -128,7 +129,7 @@ class JobController:
         try:
             return Result(await self._sync(key, job))
         except Exception as error:
-            if is_conflict(error) or is_not_found(error):  # the cache is behind; it will not be for long
+            if is_stale(error, name):
                 return Result(CONFLICT_PAUSE)
             raise
 

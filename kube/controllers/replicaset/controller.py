@@ -13,13 +13,14 @@ from kube.client.keys import split_meta_namespace_key
 from kube.client.lister import Lister
 from kube.controllers.dependents import DependentObserver
 from kube.controllers.expectations import Expectations
-from kube.controllers.framework import Environment, Result, Watch, own_key
+from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watch, own_key
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager
 from kube.controllers.pacing import Pacing
 from kube.controllers.pod_control import BURST, PodControl, pod_from_template
 from kube.controllers.pod_ranking import pods_to_delete
 from kube.controllers.replicaset.kinds import REPLICA_SET, REPLICATION_CONTROLLER, Kind
 from kube.controllers.replicaset.status import new_status
+from kube.controllers.staleness import is_stale
 from kube.controllers.status_writer import write_status
 
 
@@ -57,7 +58,12 @@ class ReplicaSetController:
         pause = self._pacing.pause(key, owner.metadata.generation, idle=self._expectations.satisfied(key))
         if pause > 0:
             return Result(pause)
-        return await self._sync(key, owner)
+        try:
+            return await self._sync(key, owner)
+        except Exception as error:
+            if is_stale(error, name):
+                return Result(CONFLICT_PAUSE)
+            raise
 
     async def _sync(self, key: str, owner: Any) -> Result:
         needs_sync = self._expectations.satisfied(key)
