@@ -25,6 +25,8 @@ check: $(DEV)
 	$(BIN)/python -m kube.api.generator --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin
+	$(BIN)/mypy --platform win32
 
 format: $(DEV)
 	$(BIN)/ruff format .
