@@ -5,6 +5,8 @@ about the rows that have changed since; a change of labels, taints, images or of
 the same either way.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -53,8 +55,11 @@ class Evaluation:
         if changed is None or len(changed) > _ROWS_ONE_BY_ONE:
             self._compute()
             return
+        self._reused = True
         for row in changed:
             self._refresh_row(row)
+            if self._best:
+                self._keep_best(row)
         self._position += len(changed)
 
     def _remember(self) -> None:
@@ -65,6 +70,9 @@ class Evaluation:
 
     def _compute(self) -> None:
         self._remember()
+        self._reused = False
+        self._best: list[int] = []
+        """The best rows, kept up to date from the second look on; empty: not known."""
         columns = self._columns
         view = self._view = View.everything(columns) if self._only is None else View(columns, self._only)
         feasible: Bools = columns.valid[view.rows].copy()
@@ -115,7 +123,7 @@ class Evaluation:
 
     def _add_normalized(self, scorer: Scorer, scores: Ints | None) -> None:
         if scores is None or not scores.any():
-            self._constant += scorer.weight * int(scorer.normalize(np.zeros(1, np.int64))[0])
+            self._constant += scorer.of_zeros
         else:
             self._normalized.append((scorer, scores))
 
@@ -126,6 +134,7 @@ class Evaluation:
             total[feasible] += scorer.weight * scorer.normalize(scores[feasible])
         np.putmask(total, ~feasible, REJECTED)
         self.total = total
+        self._best = []
 
     # One row
 
@@ -169,16 +178,37 @@ class Evaluation:
 
     # Answers
 
-    def best(self) -> Ints:
+    def best(self) -> Sequence[int] | Ints:
         """The rows of the highest score, ascending; none where the pod fits nowhere."""
+        if self._best:
+            return self._best
         total = self.total
         if not len(total):
             return total
-        highest = total.max()
+        self._highest = highest = total.item(total.argmax())
         if highest == REJECTED:
             return total[:0]
         found = np.flatnonzero(total == highest)
-        return found if self._only is None else self._only[found]
+        if self._only is not None:
+            return self._only[found]
+        if self._reused:
+            self._best = found.tolist()
+        return found
+
+    def _keep_best(self, row: int) -> None:
+        """The row's total has changed: it may have joined the best, or left them."""
+        best, total = self._best, self.total.item(row)
+        if total > self._highest:
+            self._highest = total
+            self._best = [row]
+            return
+        index = bisect_left(best, row)
+        was_there = index < len(best) and best[index] == row
+        if total < self._highest:
+            if was_there:
+                del best[index]
+        elif not was_there:
+            best.insert(index, row)
 
     def diagnose(self, narrowing: list[str]) -> Diagnosis:
         """Why no row fits: for each row the first plugin that rejects it, in the profile's order."""

@@ -5,8 +5,11 @@ Source of the semantics: pkg/scheduler/framework/events.go.
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from kube.api.helpers.resources import pod_requests
 from kube.api.types.core_v1 import Node, Pod
+from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.scheduler.framework.events import Action, ClusterEvent, Resource
 
 NOTHING: Final = Action(0)
@@ -22,6 +25,15 @@ def node_changes(old: Node, new: Node) -> Action:
     if old.spec.taints != new.spec.taints or old.spec.unschedulable != new.spec.unschedulable:
         action |= Action.UPDATE_NODE_TAINT
     return action
+
+
+def is_pod_updated(old: Pod, new: Pod) -> bool:
+    """Whether more than the status and the bookkeeping of the metadata has changed: the scheduler's own writes do not count."""
+    return (old.spec is not new.spec and old.spec != new.spec) or _stated(old) != _stated(new)
+
+
+def _stated(pod: Pod) -> ObjectMeta:
+    return replace(pod.metadata, resource_version="", generation=0, managed_fields=(), finalizers=())
 
 
 def pod_changes(resource: Resource, old: Pod, new: Pod) -> tuple[ClusterEvent, ...]:

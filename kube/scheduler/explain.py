@@ -49,7 +49,7 @@ def explain(cycle: SchedulingCycle, pod: Pod) -> Explanation:
     names = cycle.cache.columns.names
     fitting = _fitting(evaluation, names)
     rejected = _rejected(cycle, evaluation.diagnose(narrowing), {node.name for node in fitting})
-    best = tuple(sorted(names[row] for row in evaluation.best().tolist()))
+    best = tuple(sorted(names[row] for row in map(int, evaluation.best())))
     return Explanation((*fitting, *rejected), best, weights)
 
 

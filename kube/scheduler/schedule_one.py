@@ -65,7 +65,7 @@ class SchedulingCycle:
         rows = best.best()
         if not len(rows):
             return self._post_filter(pod, state, best.diagnose(narrowing))
-        row = rows.item(self._chance.randrange(len(rows)) if len(rows) > 1 else 0)
+        row = int(rows[self._chance.randrange(len(rows)) if len(rows) > 1 else 0])
         return self._commit(info, state, columns.names[row])
 
     def evaluate(self, info: PodInfo) -> tuple[Evaluation, CycleState, list[str]] | Rejected:

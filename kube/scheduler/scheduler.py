@@ -13,7 +13,7 @@ from kube.api.helpers.pods import POD_SCHEDULED, is_pod_terminal
 from kube.api.types.core_v1 import Node, Pod, PodCondition
 from kube.client.typed import TypedClient
 from kube.scheduler.cache.cache import Cache
-from kube.scheduler.event_handlers import node_changes, pod_changes
+from kube.scheduler.event_handlers import is_pod_updated, node_changes, pod_changes
 from kube.scheduler.explain import Explanation, explain
 from kube.scheduler.framework.cycle_state import CycleState
 from kube.scheduler.framework.events import (
@@ -124,7 +124,9 @@ class Scheduler:
                 if self.cache.forget(uid):
                     self.queue.move_all(ASSIGNED_POD_DELETE, new, None, now)
                 return
-            events = () if old is None else pod_changes(Resource.UNSCHEDULED_POD, old, new)
+            events: tuple[ClusterEvent, ...] = ()
+            if old is not None and is_pod_updated(old, new):
+                events = pod_changes(Resource.UNSCHEDULED_POD, old, new)
             self.queue.update(new, events, now)
 
     def _pod_gone(self, pod: Pod, now: float) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from kube.actors.runtime.supervision import Supervision
 from kube.actors.runtime.system import ActorSystem
-from kube.actors.scheduler import SchedulerActor
+from kube.actors.scheduler import Explain, SchedulerActor
 from kube.actors.store_member import start_members
 from kube.api.resources import builtin_table
 from kube.api.types.authentication_v1 import UserInfo
@@ -25,6 +25,7 @@ from kube.api.types.core_v1 import (
     PodSpec,
     ResourceRequirements,
 )
+from kube.apimachinery.errors import internal_error
 from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apimachinery.quantity import Quantity
 from kube.apiserver.admission.chain import Chain
@@ -44,6 +45,9 @@ from kube.base.backoff import Backoff
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.client.client import Client
+from kube.scheduler.framework.profile import DEFAULT_PLUGINS, Profile
+from kube.scheduler.framework.status import Code, Status
+from kube.scheduler.plugins.registry import IN_TREE
 from kube.store.local import LocalStore, StoreConfig
 
 PATIENCE = 10.0
@@ -174,7 +178,6 @@ async def world():
         verbs = Verbs(registry, ALLOW_ALL, Chain(), clock=clock, chance=Chance(3), convert=lambda obj, _: obj)
         world = World(system, verbs, table)
         yield world
-        await system.stop() if hasattr(system, "stop") else None
         await world.client.aclose()
         await verbs.aclose()
         await factory.aclose()
@@ -240,8 +243,6 @@ async def test_a_gated_pod_is_left_alone_until_its_gates_are_gone(world):
 
 
 async def test_a_refused_binding_is_tried_again_and_nothing_stays_reserved(world):
-    from kube.apimachinery.errors import internal_error
-
     await world.create_node("only", cpu="1", pods="1")
     transport = Refusing(world.transport(), {"unlucky": [internal_error("the wind")]})
     world.start(transport=transport)
@@ -280,3 +281,53 @@ async def test_a_restarted_actor_goes_on_from_what_is_stored(world):
     await world.client.create(pod("too-much", cpu="1"))
     await world.bound(2)
     await world.condition("too-much", "False")
+
+
+async def test_it_explains_and_counts(world):
+    await world.create_node("open")
+    await world.create_node("closed", unschedulable=True)
+    ref = world.start()
+    await ref.ask("synced", timeout=PATIENCE)
+    await world.client.create(pod("web"))
+    await world.bound(1)
+    await world.event("Scheduled")
+    explanation = await ref.ask(Explain(pod("next")), timeout=PATIENCE)
+    assert explanation.best == ("open",)
+    assert explanation.nodes[1].status.reasons == ("node(s) were unschedulable",)
+    await world.client.create(pod("big", cpu="64"))
+    await world.condition("big", "False")
+    text = world.system.metrics.render().decode()
+    assert 'scheduler_schedule_attempts_total{profile="default-scheduler",result="scheduled"} 1.0' in text
+    assert 'scheduler_schedule_attempts_total{profile="default-scheduler",result="unschedulable"} 1.0' in text
+    assert 'scheduler_pending_pods{queue="unschedulable"} 1.0' in text
+
+
+class Patient:
+    """Permits a pod only when somebody else says so."""
+
+    name = "Patient"
+
+    def permit(self, state, pod, node_name):
+        return Status(Code.WAIT), 30.0
+
+
+async def test_a_pod_waits_for_its_permit(world):
+    await world.create_node("only")
+    profile = Profile(plugins={**DEFAULT_PLUGINS, "Patient": 0})
+    world.start(profiles=(profile,), registry={**IN_TREE, "Patient": lambda _, __: Patient()})
+    await world.client.create(pod("web"))
+
+    async def waiting():
+        return world.actors and world.actors[0].core.cycles["default-scheduler"].framework.waiting_pods
+
+    (held,) = (await world.until(waiting)).values()
+    assert held.pending_plugins == ("Patient",)
+    assert not (await world.client.get(Pod, "web")).spec.node_name
+    held.reject("Patient", "not yet")
+    condition = await world.condition("web", "False")
+    assert (condition.reason, condition.message) == ("Unschedulable", "not yet")
+    assert world.actors[0].core.cache.columns.pod_count[0] == 0
+    await world.create_node("second")
+    (held,) = (await world.until(waiting)).values()
+    held.allow("Patient")
+    await world.bound(1)

@@ -165,3 +165,7 @@ def check_evaluations(scheduler, known, placed, each):
             names[row]: total for row, total in enumerate(evaluation.total.tolist()) if total != REJECTED
         }
         assert found == expected
+        highest = max(expected.values(), default=0)
+        assert [names[row] for row in evaluation.best()] == [
+            name for name in names if expected.get(name) == highest
+        ]

@@ -21,7 +21,7 @@ from kube.api.types.core_v1 import (
     PreferredSchedulingTerm,
     Toleration,
 )
-from kube.apimachinery.quantity import NANO
+from kube.apimachinery.quantity import NANO, parse_quantity
 
 DEFAULT_MILLI_CPU: Final = 100
 DEFAULT_MEMORY: Final = 200 * 1024 * 1024
@@ -66,7 +66,9 @@ class PodFacts:
 
     def __init__(self, pod: Pod, *, use_status: bool = False) -> None:
         spec = pod.spec
-        requests = pod_requests(pod, use_status=use_status)
+        requests = _plain_requests(pod) if not use_status else None
+        if requests is None:
+            requests = pod_requests(pod, use_status=use_status)
         self.requests: Mapping[str, int] = {
             name: amount for name, nano in requests.items() if (amount := units(name, nano))
         }
@@ -97,6 +99,21 @@ class PodFacts:
     @property
     def ephemeral_storage(self) -> int:
         return self.requests.get(EPHEMERAL_STORAGE, 0)
+
+
+def _plain_requests(pod: Pod) -> dict[str, int] | None:
+    """As ``pod_requests`` for a pod of one container and no more, as most are; else None."""
+    spec = pod.spec
+    if (
+        len(spec.containers) != 1
+        or spec.init_containers
+        or spec.overhead
+        or spec.resources is not None
+        or pod.status.node_allocatable_resource_claim_statuses
+    ):
+        return None
+    requests = spec.containers[0].resources.requests
+    return {name: parse_quantity(quantity) for name, quantity in requests.items()}
 
 
 def _requests_both(container: Container) -> bool:

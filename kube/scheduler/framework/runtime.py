@@ -6,6 +6,8 @@ Source of the semantics: pkg/scheduler/framework/runtime.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from kube.api.types.core_v1 import Pod
 from kube.client.typed import TypedClient
 from kube.scheduler.cache.columns import Columns
@@ -83,12 +85,14 @@ class WaitingPod:
 class Scorer:
     """A Score plugin with its weight and its normalization, if it has one."""
 
-    __slots__ = ("normalize", "plugin", "weight")
+    __slots__ = ("normalize", "of_zeros", "plugin", "weight")
 
     def __init__(self, plugin: VectorScorePlugin, weight: int, normalize: Any) -> None:
         self.plugin = plugin
         self.weight = weight
         self.normalize = normalize
+        self.of_zeros = 0 if normalize is None else weight * int(normalize(np.zeros(1, np.int64))[0])
+        """What every node gets where all have 0 before normalization."""
 
 
 class Framework:
