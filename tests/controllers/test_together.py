@@ -180,13 +180,14 @@ async def test_a_killed_node_is_the_only_one_that_is_given_up():
         await client.create(Deployment(metadata=meta(), spec=spec))
         await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas == 6)
         before = (await client.list(Pod, namespace="default")).items
-        await whole.kill_node("node-1")
+        killed = before[0].spec.node_name
+        await whole.kill_node(killed)
         await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas < 6)
         await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas == 6)
         pods = (await client.list(Pod, namespace="default")).items
         alive = {pod.metadata.uid: pod for pod in pods if pod.metadata.deletion_timestamp is None}
         assert len(alive) == 6
-        assert "node-1" not in {pod.spec.node_name for pod in alive.values()}
-        assert {pod.metadata.uid for pod in before if pod.spec.node_name != "node-1"} <= alive.keys()
-        await client.delete(Node, "node-1")
+        assert killed not in {pod.spec.node_name for pod in alive.values()}
+        assert {pod.metadata.uid for pod in before if pod.spec.node_name != killed} <= alive.keys()
+        await client.delete(Node, killed)
         assert not [node for node in (await client.list(Node)).items if node.spec.taints]
