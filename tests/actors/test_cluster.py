@@ -84,10 +84,11 @@ async def test_a_dead_nodes_pods_come_back_elsewhere() -> None:
         client = cluster.client
         await client.create(impatient("web", 6))
         await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas == 6)
-        await cluster.kill_node("node-1")
+        killed = (await client.list(Pod)).items[0].spec.node_name
+        await cluster.kill_node(killed)
         await client.wait_for(
             Node,
-            "node-1",
+            killed,
             lambda node: any(taint.key == "node.kubernetes.io/unreachable" for taint in node.spec.taints),
         )
         await client.wait_for(Deployment, "web", lambda found: found.status.ready_replicas < 6)
@@ -95,7 +96,7 @@ async def test_a_dead_nodes_pods_come_back_elsewhere() -> None:
         pods = (await client.list(Pod, field_selector="status.phase=Running")).items
         alive = [pod for pod in pods if pod.metadata.deletion_timestamp is None]
         assert len(alive) == 6
-        assert "node-1" not in {pod.spec.node_name for pod in alive}
+        assert killed not in {pod.spec.node_name for pod in alive}
 
 
 async def test_two_side_by_side_know_nothing_of_each_other() -> None:
