@@ -39,6 +39,8 @@ SLICE: Final = 0.005
 """Seconds of deciding before the loop does other things."""
 BINDINGS: Final = 512
 STATUS_WRITES: Final = 64
+EVENTS_QUEUED: Final = 100_000
+"""Decisions are faster than the writing of their events; a burst of so many pods loses none."""
 _BUCKETS: Final = tuple(0.001 * 2**i for i in range(15))
 """Upstream's, for attempts: 1 ms to 16 s."""
 
@@ -116,7 +118,9 @@ class SchedulerActor(Actor[Any]):
         context = self.context
         self._client = client = TypedClient(self._transport)
         self.core = Scheduler(context.chance, profiles=self._profiles, registry=self._registry, client=client)
-        self._broadcaster = EventBroadcaster(client, context.clock, context.chance, metrics=context.metrics)
+        self._broadcaster = EventBroadcaster(
+            client, context.clock, context.chance, metrics=context.metrics, max_queued=EVENTS_QUEUED
+        )
         self._recorders = {name: self._broadcaster.recorder(name) for name in self.core.cycles}
         self._make_metrics()
         factory = self._shared
@@ -198,12 +202,7 @@ class SchedulerActor(Actor[Any]):
         for i, message in enumerate(messages):
             match message:
                 case _PodChanged(old, new):
-                    if new is not None and not new.spec.node_name and i < len(causes):
-                        cause = causes[i]
-                        if cause is not None:
-                            self._causes[new.metadata.uid] = cause
-                    elif new is None and old is not None:
-                        self._causes.pop(old.metadata.uid, None)
+                    self._remember_cause(old, new, causes[i] if i < len(causes) else None)
                     core.pod_changed(old, new, now)
                 case _NodeChanged(old_node, new_node):
                     core.node_changed(old_node, new_node, now)
@@ -219,6 +218,14 @@ class SchedulerActor(Actor[Any]):
                     raise TypeError(f"not a message of the scheduler: {message!r}")
         if len(self._synced) == 2:
             self._schedule()
+
+    def _remember_cause(self, old: Pod | None, new: Pod | None, cause: Cause | None) -> None:
+        if new is None or new.spec.node_name:
+            gone = old if new is None else new
+            if gone is not None:
+                self._causes.pop(gone.metadata.uid, None)
+        elif cause is not None and new.spec.scheduler_name in self.core.cycles:
+            self._causes[new.metadata.uid] = cause
 
     # Deciding
 

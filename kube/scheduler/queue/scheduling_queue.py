@@ -83,6 +83,8 @@ class SchedulingQueue:
         self._active: list[tuple[Any, int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
         self._unschedulable: dict[str, QueuedPod] = {}
+        self._by_rejectors: dict[frozenset[str], dict[str, QueuedPod]] = {}
+        """The same, so that an event that concerns none of a thousand pods costs one look."""
         self._tickets = count(1)
         self.counts = dict.fromkeys(Place, 0)
         self.incoming: dict[tuple[str, str], int] = {}
@@ -194,16 +196,13 @@ class SchedulingQueue:
         """Something has changed in the cluster: queue the pods that a hint says it helps; returns how many."""
         if not self._unschedulable:
             return 0
-        concerned: dict[frozenset[str], bool] = {}
         moved = 0
-        for queued in tuple(self._unschedulable.values()):
-            rejectors = queued.rejectors
-            is_concerned = concerned.get(rejectors)
-            if is_concerned is None:
-                is_concerned = concerned[rejectors] = any(map(self._listens(event), rejectors))
-            if is_concerned and self._is_helped(queued, event, old, new):
-                self._requeue(queued, event.resource.value, now)
-                moved += 1
+        for rejectors, group in tuple(self._by_rejectors.items()):
+            if any(map(self._listens(event), rejectors)):
+                for queued in tuple(group.values()):
+                    if self._is_helped(queued, event, old, new):
+                        self._requeue(queued, event.resource.value, now)
+                        moved += 1
         return moved
 
     def flush_backoff(self, now: float) -> int:
@@ -285,14 +284,21 @@ class SchedulingQueue:
     def _move(self, queued: QueuedPod, place: Place | None) -> None:
         self.counts[queued.place] -= 1
         if queued.place is Place.UNSCHEDULABLE:
-            del self._unschedulable[queued.pod.metadata.uid]
+            uid = queued.pod.metadata.uid
+            del self._unschedulable[uid]
+            group = self._by_rejectors[queued.rejectors]
+            del group[uid]
+            if not group:
+                del self._by_rejectors[queued.rejectors]
         queued.ticket = next(self._tickets)
         if place is None:
             return
         self.counts[place] += 1
         queued.place = place
         if place is Place.UNSCHEDULABLE:
-            self._unschedulable[queued.pod.metadata.uid] = queued
+            uid = queued.pod.metadata.uid
+            self._unschedulable[uid] = queued
+            self._by_rejectors.setdefault(queued.rejectors, {})[uid] = queued
 
     def _count(self, queue: str, event: str) -> None:
         key = (queue, event)
