@@ -8,11 +8,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from kube.api import validation
 from kube.api.types.certificates_v1 import (
     CertificateSigningRequest,
     CertificateSigningRequestCondition,
     CertificateSigningRequestStatus,
 )
+from kube.apimachinery.field import FieldError
 from kube.apimachinery.time import Time, from_seconds
 from kube.apiserver.registry.store import Store
 from kube.apiserver.registry.strategy import Context, StatusStrategy, Strategy
@@ -54,6 +56,11 @@ class CertificateApprovalStrategy(StatusStrategy):
     ) -> CertificateSigningRequest:
         conditions = _with_times(new.status.conditions, old, from_seconds(ctx.now))
         return replace(old, metadata=new.metadata, status=replace(old.status, conditions=conditions))
+
+    def validate_update(
+        self, ctx: Context, new: CertificateSigningRequest, old: CertificateSigningRequest
+    ) -> list[FieldError]:
+        return validation.validate_update(new, old, "approval")
 
 
 def _with_times(

@@ -25,7 +25,15 @@ from kube.api.types.core_v1 import (
     ServiceSpec,
     VolumeResourceRequirements,
 )
-from kube.api.types.networking_v1 import Ingress, IngressClass
+from kube.api.types.networking_v1 import (
+    Ingress,
+    IngressBackend,
+    IngressClass,
+    IngressClassSpec,
+    IngressServiceBackend,
+    IngressSpec,
+    ServiceBackendPort,
+)
 from kube.api.types.storage_v1 import StorageClass
 from kube.apimachinery.errors import ApiError
 from kube.apimachinery.meta.v1 import ObjectMeta
@@ -295,10 +303,14 @@ async def test_claims_get_the_newest_default_storage_class(api, clock):
 
 async def test_ingresses_get_the_default_class(api):
     default = {"ingressclass.kubernetes.io/is-default-class": "true"}
-    made = await api.create(Ingress(metadata=meta("before")))
+    backend = IngressBackend(service=IngressServiceBackend(name="s", port=ServiceBackendPort(number=80)))
+    spec = IngressSpec(default_backend=backend)
+    made = await api.create(Ingress(metadata=meta("before"), spec=spec))
     assert made.spec.ingress_class_name is None
-    await api.create(IngressClass(metadata=ObjectMeta(name="nginx", annotations=default)))
-    assert (await api.create(Ingress(metadata=meta("after")))).spec.ingress_class_name == "nginx"
+    metadata = ObjectMeta(name="nginx", annotations=default)
+    await api.create(IngressClass(metadata=metadata, spec=IngressClassSpec(controller="nginx.org/ingress")))
+    made = await api.create(Ingress(metadata=meta("after"), spec=spec))
+    assert made.spec.ingress_class_name == "nginx"
 
 
 async def test_plug_ins_are_switched_by_name(api):

@@ -171,9 +171,16 @@ async def test_one_autoscaler_has_two_faces(api):
 # certificates
 
 
+def pem(kind):
+    return f"-----BEGIN {kind}-----\neA==\n-----END {kind}-----\n".encode()
+
+
 async def test_the_server_says_who_asks_for_a_certificate(api):
     spec = CertificateSigningRequestSpec(
-        request=b"-", signer_name="example.com/s", usages=("client auth",), username="somebody else"
+        request=pem("CERTIFICATE REQUEST"),
+        signer_name="example.com/s",
+        usages=("client auth",),
+        username="somebody else",
     )
     made = await api.create(CertificateSigningRequest(metadata=ObjectMeta(name="r"), spec=spec))
     assert (made.spec.username, made.spec.groups) == ("admin", ("system:masters",))
@@ -183,9 +190,9 @@ async def test_the_server_says_who_asks_for_a_certificate(api):
     assert [each.type for each in held.status.conditions] == ["Approved"]
     assert held.status.conditions[0].last_update_time is not None
     assert held.status.certificate == b""
-    issued = replace(held, status=replace(held.status, conditions=(), certificate=b"cert"))
+    issued = replace(held, status=replace(held.status, conditions=(), certificate=pem("CERTIFICATE")))
     held = await api.update(issued, subresource="status")
-    assert (held.status.certificate, len(held.status.conditions)) == (b"cert", 1)
+    assert (held.status.certificate, len(held.status.conditions)) == (pem("CERTIFICATE"), 1)
     same = await api.update(replace(held, spec=replace(held.spec, signer_name="example.com/other")))
     assert same.spec == held.spec
 
