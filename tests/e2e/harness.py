@@ -95,12 +95,17 @@ class Kubectl:
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
+            "TMPDIR": str(home),
             "KUBECONFIG": str(kubeconfig),
             "KUBE_EDITOR": os.environ.get("KUBE_EDITOR", "true"),
         }
 
     def run(
-        self, *arguments: str, stdin: str | None = None, timeout: float = 60
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        timeout: float = 60,
+        environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [self.program, *arguments],
@@ -108,14 +113,20 @@ class Kubectl:
             capture_output=True,
             text=True,
             timeout=timeout,
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             cwd=REPOSITORY,
             check=False,
         )
 
-    def __call__(self, *arguments: str, stdin: str | None = None, timeout: float = 60) -> str:
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        timeout: float = 60,
+        environment: dict[str, str] | None = None,
+    ) -> str:
         """Standard output of a command that must succeed."""
-        done = self.run(*arguments, stdin=stdin, timeout=timeout)
+        done = self.run(*arguments, stdin=stdin, timeout=timeout, environment=environment)
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
@@ -127,3 +138,9 @@ class Kubectl:
         done = self.run(*arguments, stdin=stdin)
         assert done.returncode != 0, done.stdout
         return done.stderr
+
+    def gone(self, *arguments: str, within: float = 30) -> None:
+        """Ask until the answer is empty. (``kubectl wait --for=delete`` fails where nothing is left to wait for.)"""
+        deadline = time.monotonic() + within
+        while left := self(*arguments):
+            assert time.monotonic() < deadline, left

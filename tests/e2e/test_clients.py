@@ -1,6 +1,7 @@
 """Create, list, watch, patch and delete through the clients of others, unchanged, over HTTPS."""
 
 import asyncio
+import contextlib
 import queue
 import threading
 from typing import Any
@@ -89,6 +90,8 @@ async def test_kubernetes_asyncio(cluster: Running) -> None:
 
         follower = asyncio.create_task(follow())
         await core.create_namespaced_config_map(NAMESPACE, config_map("asyncio"))
+        listed = await core.list_namespaced_config_map(NAMESPACE, label_selector="made-by=asyncio")
+        assert [item.metadata.name for item in listed.items] == ["asyncio"]
         patched = await core.patch_namespaced_config_map("asyncio", NAMESPACE, {"data": {"b": "2"}})
         assert patched.data == {"a": "1", "b": "2"}
         await core.delete_namespaced_config_map("asyncio", NAMESPACE)
@@ -96,7 +99,9 @@ async def test_kubernetes_asyncio(cluster: Running) -> None:
         assert seen == ["ADDED", "MODIFIED", "DELETED"]
 
 
+@pytest.mark.filterwarnings("ignore:Kubernetes version .* is not supported:UserWarning")
 async def test_kr8s(cluster: Running) -> None:
+    """Its releases follow Kubernetes' at a distance and warn of versions that they do not know yet."""
     kr8s = pytest.importorskip("kr8s")
     api = await kr8s.asyncio.api(kubeconfig=str(cluster.kubeconfig))
     from kr8s.asyncio.objects import ConfigMap
@@ -104,27 +109,28 @@ async def test_kr8s(cluster: Running) -> None:
     made = await ConfigMap(config_map("kr8s"), api=api)
     await made.create()
     assert await made.exists()
-    listed = [
-        item async for item in api.get("configmaps", namespace=NAMESPACE, label_selector="made-by=kr8s")
-    ]
+    mine = {"namespace": NAMESPACE, "label_selector": "made-by=kr8s"}
+    listed = [item async for item in api.get("configmaps", **mine)]
     assert [item.name for item in listed] == ["kr8s"]
     await made.patch({"data": {"b": "2"}})
     assert made.data == {"a": "1", "b": "2"}
     seen: list[str] = []
+    first = asyncio.Event()
 
-    async def follow(ready: asyncio.Event) -> None:
-        async for kind, _ in api.watch("configmaps", namespace=NAMESPACE, label_selector="made-by=kr8s"):
-            seen.append(kind)
-            ready.set()
-            if kind == "DELETED":
-                return
+    async def follow() -> None:
+        async with contextlib.aclosing(api.watch("configmaps", **mine)) as events:
+            async for kind, _ in events:
+                seen.append(kind)
+                first.set()
+                if kind == "DELETED":
+                    return
 
-    ready = asyncio.Event()
-    follower = asyncio.create_task(follow(ready))
-    await asyncio.wait_for(ready.wait(), 30)
+    follower = asyncio.create_task(follow())
+    await asyncio.wait_for(first.wait(), 30)
     await made.delete()
     await asyncio.wait_for(follower, 30)
     assert seen[-1] == "DELETED"
+    await api._session.aclose()  # kr8s leaves its connections to the collector
 
 
 async def test_lightkube(cluster: Running) -> None:
