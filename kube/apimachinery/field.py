@@ -128,6 +128,8 @@ _HTML: Final = str.maketrans(
 def _printed(value: object) -> str:
     if value is None:  # upstream quotes the word for a nil pointer
         return '"null"'
+    if value == ():  # and not for a nil slice, which is what an empty one is here
+        return "null"
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e21:

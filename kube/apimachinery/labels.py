@@ -105,7 +105,7 @@ def _faults(term: Requirement, path: Path | None) -> list[FieldError]:
     if operator not in _OPERATORS:
         errors.append(field.not_supported(_at(path, "operator"), operator, _OPERATORS))
     elif complaint := _count_complaint(operator, len(values)):
-        errors.append(field.invalid(at, values or None, complaint))
+        errors.append(field.invalid(at, tuple(values), complaint))
     if operator in (GREATER_THAN, LESS_THAN):
         errors.extend(
             field.invalid(at.index(index), value, "for 'Gt', 'Lt' operators, the value must be an integer")
