@@ -57,13 +57,15 @@ class ClusterConfig:
     """``nodes``: how many simulated nodes, or the configuration of each. ``replicas``: members of the store: 1, 3 or 5.
 
     ``listen``: host and port to serve HTTPS at, port 0 for a free one; None opens no socket. ``controllers`` as
-    kube-controller-manager's flag. ``seed`` makes names, uids and choices repeatable.
+    kube-controller-manager's flag; none at all, and ``scheduler=False``, leave those parts to processes of their own.
+    ``seed`` makes names, uids and choices repeatable.
     """
 
     nodes: int | Sequence[KubeletConfig] = 1
     replicas: int = 1
     listen: tuple[str, int] | None = None
     controllers: Sequence[str] = ("*",)
+    scheduler: bool = True
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
     cluster_cidr: str = ""
     """Where pods' addresses come from; by default 10.244.0.0/16, or a larger range where the nodes need one."""
@@ -145,10 +147,11 @@ class Cluster:
         await self._start_store(system, chance)
         await self._start_api_server(system, chance, clock)
         manager = await self._start_controllers(system)
-        await system.start(
-            lambda: SchedulerActor(self._transport(component(SCHEDULER)), detector=self._detector),
-            name="scheduler",
-        )
+        if config.scheduler:
+            await system.start(
+                lambda: SchedulerActor(self._transport(component(SCHEDULER)), detector=self._detector),
+                name="scheduler",
+            )
         self._start_nodes(system, chance)
         await manager.ask(WaitSynced(), timeout=START_SECONDS)
         await self._nodes_ready()

@@ -32,47 +32,53 @@ class Running:
     server: str
 
 
-def start(home: Path, *arguments: str, kubeconfig: Path | None = None) -> Running:
-    """``kube up`` on a free port; returns when it has said that it is ready."""
-    kubeconfig = kubeconfig or home / "cluster.yaml"
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "kube.cli.main",
-            "up",
-            "--port",
-            "0",
-            "--kubeconfig",
-            str(kubeconfig),
-            *arguments,
-        ],
+def kube(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, its output in one pipe."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "kube.cli.main", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         cwd=home,
         env={**os.environ, "HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
     )
+
+
+def said(process: subprocess.Popen[str], pattern: str) -> re.Match[str]:
+    """Read what it prints until a line has the pattern."""
     assert process.stdout is not None
     lines = []
     deadline = time.monotonic() + READY
     for line in process.stdout:
         lines.append(line)
-        if match := re.search(r"ready at (https://\S+)", line):
-            return Running(process, kubeconfig, match.group(1))
+        if match := re.search(pattern, line):
+            return match
         assert time.monotonic() < deadline, lines
-    raise AssertionError(f"kube up ended with {process.wait()}: {''.join(lines)}")
+    raise AssertionError(f"{process.args} ended with {process.wait()}: {''.join(lines)}")
+
+
+def interrupt(process: subprocess.Popen[str], within: float = 10) -> int:
+    """Ctrl-C; its exit code. Killed, and subprocess.TimeoutExpired raised, if it does not end in time."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        return process.wait(within)
+    finally:
+        process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def start(home: Path, *arguments: str, kubeconfig: Path | None = None) -> Running:
+    """``kube up`` on a free port; returns when it has said that it is ready."""
+    kubeconfig = kubeconfig or home / "cluster.yaml"
+    process = kube(home, "up", "--port", "0", "--kubeconfig", str(kubeconfig), *arguments)
+    server = said(process, r"ready at (https://\S+)").group(1)
+    return Running(process, kubeconfig, server)
 
 
 def stop(running: Running) -> int:
-    if running.process.poll() is None:
-        running.process.send_signal(signal.SIGINT)
-    try:
-        return running.process.wait(10)
-    finally:
-        running.process.kill()
-        assert running.process.stdout is not None
-        running.process.stdout.close()
+    return interrupt(running.process)
 
 
 def kubectls() -> list[Any]:
