@@ -1,12 +1,12 @@
 """The field table of the API types: wire names, Go types, presence, protobuf numbers, merge rules.
 
 The table is the input of the type generator and is also read at run time, by whoever needs more than
-the Structs say: strategic merge patch, OpenAPI, protobuf. It is parsed on first use.
+the Structs say: strategic merge patch, OpenAPI, protobuf. Each type's rows are parsed when they are first asked for.
 """
 
 import re
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -156,30 +156,55 @@ def parse_go_type(package: str, text: str) -> GoType:
 
 
 @cache
-def _rows() -> dict[tuple[str, str], list[list[str]]]:
-    table: dict[tuple[str, str], list[list[str]]] = {}
-    text = files("kube.api.types").joinpath("fields.tsv").read_text(encoding="utf-8")
-    for line in text.splitlines()[1:]:
-        row = line.split("\t")
-        table.setdefault((row[0], row[1]), []).append(row[2:])
-    return table
+def _text() -> str:
+    """One line a field; the lines of a type stand together."""
+    return Path(__file__).with_name("types").joinpath("fields.tsv").read_text(encoding="utf-8")
+
+
+@cache
+def _types() -> tuple[tuple[str, str], ...]:
+    """Every (package, name), in the table's order."""
+    found: dict[tuple[str, str], None] = {}
+    for line in _text().splitlines()[1:]:
+        package, name, _ = line.split("\t", 2)
+        found[package, name] = None
+    return tuple(found)
+
+
+@cache
+def _lines(package: str) -> str:
+    """The lines of one package, which stand together too; each follows a line feed."""
+    text, start = _text(), f"\n{package}\t"
+    first, last = text.find(start), text.rfind(start)
+    return text[first : text.find("\n", last + 1)] if first >= 0 else ""
+
+
+@cache
+def _rows(package: str, name: str) -> tuple[list[str], ...]:
+    """The rows of one type, without its package and name. Empty for a type that the table does not declare."""
+    lines, start = _lines(package), f"\n{package}\t{name}\t"
+    rows = []
+    at = lines.find(start)
+    while at >= 0 and lines.startswith(start, at):
+        end = lines.find("\n", at + 1)
+        rows.append(lines[at + len(start) : end if end >= 0 else None].split("\t"))
+        at = end
+    return tuple(rows)
 
 
 def packages() -> tuple[str, ...]:
     """Every Go package of the table, as ``apps/v1``, in the table's order."""
-    return tuple(dict.fromkeys(package for package, _ in _rows()))
+    return tuple(dict.fromkeys(package for package, _ in _types()))
 
 
 def types_of(package: str) -> tuple[str, ...]:
     """The names of the types declared in ``package``, in the table's order."""
-    return tuple(name for where, name in _rows() if where == package)
+    return tuple(name for where, name in _types() if where == package)
 
 
 def is_kind(package: str, name: str) -> bool:
     """Whether the type has ``kind`` and ``apiVersion``."""
-    return any(
-        row[0] == "(inline)" and row[1].endswith("TypeMeta") for row in _rows().get((package, name), ())
-    )
+    return any(row[0] == "(inline)" and row[1].endswith("TypeMeta") for row in _rows(package, name))
 
 
 @cache
@@ -189,7 +214,7 @@ def fields_of(package: str, name: str) -> tuple[Field, ...]:
     An empty tuple for a type that has no fields, or that the table does not declare.
     """
     fields: list[Field] = []
-    for row in _rows().get((package, name), ()):
+    for row in _rows(package, name):
         if row[0] != "(inline)":
             fields.append(_field(package, row))
         elif not row[1].endswith("TypeMeta"):
@@ -203,7 +228,7 @@ def message_of(package: str, name: str) -> tuple[Field, ...]:
     """The fields of one type as its protobuf message has them: an inlined struct is one field, of the wire name ``""``."""
     return tuple(
         _field(package, ["" if row[0] == "(inline)" else row[0], *row[1:]])
-        for row in _rows().get((package, name), ())
+        for row in _rows(package, name)
         if row[4]
     )
 
