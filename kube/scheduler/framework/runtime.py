@@ -16,7 +16,6 @@ from kube.scheduler.framework.adapters import PerNodeFilter, PerNodeScore
 from kube.scheduler.framework.cycle_state import CycleState
 from kube.scheduler.framework.interface import (
     BindPlugin,
-    FilterPlugin,
     PermitPlugin,
     Plugin,
     PostBindPlugin,
@@ -27,8 +26,6 @@ from kube.scheduler.framework.interface import (
     PreScorePlugin,
     QueueSortPlugin,
     ReservePlugin,
-    ScoreExtensions,
-    ScorePlugin,
     VectorFilterPlugin,
     VectorScorePlugin,
 )
@@ -107,18 +104,18 @@ class Framework:
             plugins.append(registry[name](profile.args.get(name), handle))
         self.plugins = tuple(plugins)
         self.weights = dict(profile.plugins)
-        self.pre_enqueue = tuple(p for p in self.plugins if isinstance(p, PreEnqueuePlugin))
-        self.queue_sort = tuple(p for p in self.plugins if isinstance(p, QueueSortPlugin))
-        self.pre_filter = tuple(p for p in self.plugins if isinstance(p, PreFilterPlugin))
+        self.pre_enqueue: tuple[PreEnqueuePlugin, ...] = self._with("pre_enqueue")
+        self.queue_sort: tuple[QueueSortPlugin, ...] = self._with("sort_key")
+        self.pre_filter: tuple[PreFilterPlugin, ...] = self._with("pre_filter")
         self.filters = tuple(self._filters())
-        self.post_filter = tuple(p for p in self.plugins if isinstance(p, PostFilterPlugin))
-        self.pre_score = tuple(p for p in self.plugins if isinstance(p, PreScorePlugin))
+        self.post_filter: tuple[PostFilterPlugin, ...] = self._with("post_filter")
+        self.pre_score: tuple[PreScorePlugin, ...] = self._with("pre_score")
         self.scorers = tuple(self._scorers())
-        self.reserve = tuple(p for p in self.plugins if isinstance(p, ReservePlugin))
-        self.permit = tuple(p for p in self.plugins if isinstance(p, PermitPlugin))
-        self.pre_bind = tuple(p for p in self.plugins if isinstance(p, PreBindPlugin))
-        self.binders = tuple(p for p in self.plugins if isinstance(p, BindPlugin))
-        self.post_bind = tuple(p for p in self.plugins if isinstance(p, PostBindPlugin))
+        self.reserve: tuple[ReservePlugin, ...] = self._with("reserve")
+        self.permit: tuple[PermitPlugin, ...] = self._with("permit")
+        self.pre_bind: tuple[PreBindPlugin, ...] = self._with("pre_bind")
+        self.binders: tuple[BindPlugin, ...] = self._with("bind")
+        self.post_bind: tuple[PostBindPlugin, ...] = self._with("post_bind")
         self.waiting_pods: dict[str, WaitingPod] = {}
         self.signed = not any(isinstance(f, PerNodeFilter) for f in self.filters) and not any(
             isinstance(s.plugin, PerNodeScore) for s in self.scorers
@@ -129,23 +126,30 @@ class Framework:
         if not self.binders:
             raise ValueError(f"profile {self.name} needs at least one bind plugin")
 
+    def _with(self, method: str) -> tuple[Any, ...]:
+        """The plugins of an extension point, told by its method: isinstance on a protocol takes 15 us, and there are 350."""
+        return tuple(plugin for plugin in self.plugins if hasattr(plugin, method))
+
     def _filters(self) -> list[VectorFilterPlugin]:
+        """Those that judge all nodes at once, and those that judge one by one, adapted."""
+        plugin: Any
         found: list[VectorFilterPlugin] = []
         for plugin in self.plugins:
-            if isinstance(plugin, VectorFilterPlugin):
+            if hasattr(plugin, "filter_all"):
                 found.append(plugin)
-            elif isinstance(plugin, FilterPlugin):
+            elif hasattr(plugin, "filter"):
                 found.append(PerNodeFilter(plugin))
         return found
 
     def _scorers(self) -> list[Scorer]:
+        plugin: Any
         found = []
         for plugin in self.plugins:
-            normalize = plugin.normalize_score if isinstance(plugin, ScoreExtensions) else None
+            normalize = getattr(plugin, "normalize_score", None)
             weight = self.weights[plugin.name] or 1
-            if isinstance(plugin, VectorScorePlugin):
+            if hasattr(plugin, "score_all"):
                 found.append(Scorer(plugin, weight, normalize))
-            elif isinstance(plugin, ScorePlugin):
+            elif hasattr(plugin, "score"):
                 found.append(Scorer(PerNodeScore(plugin), weight, normalize))
         return found
 
