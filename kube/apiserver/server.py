@@ -1,6 +1,7 @@
-"""The HTTP server: sockets, TLS and HTTP/1.1, by aiohttp's low-level server. The only module that knows aiohttp.
+"""The HTTP server: sockets and TLS; and all of HTTP/1.1, by aiohttp's low-level server. The only module that knows aiohttp.
 
-Requests and answers are those of `kube.apiserver.http.messages`. Every limit of a client's patience and greed is set here:
+Connections begin in `kube.apiserver.http.connection`, and come here with the first request that is not a plain one (a WebSocket, a
+body in chunks, HTTP/1.0, what is malformed). Requests and answers are those of `kube.apiserver.http.messages`. Every limit of a client's patience and greed is set here:
 header and body sizes, deadlines, what happens to connections when the server stops.
 """
 
@@ -9,7 +10,6 @@ import errno
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import chain
 from typing import Any, Final, cast
 
 from aiohttp import ClientError, HttpVersion11, WSCloseCode, web
@@ -18,7 +18,16 @@ from multidict import CIMultiDict
 
 from kube.apimachinery.errors import ApiError, bad_request, request_entity_too_large
 from kube.apiserver.endpoints.body import MAX_BODY
-from kube.apiserver.http.compression import THRESHOLD, gzip, pieces_of, takes_gzip
+from kube.apiserver.http.compression import gzip, takes_gzip
+from kube.apiserver.http.connection import (
+    IDLE_SECONDS,
+    ChunkWriter,
+    Connection,
+    Connections,
+    Front,
+    in_pieces,
+)
+from kube.apiserver.http.framing import NO_CACHE, SERVER
 from kube.apiserver.http.messages import (
     Handler,
     Headers,
@@ -29,11 +38,10 @@ from kube.apiserver.http.messages import (
     text,
 )
 from kube.apiserver.http.upgrades import requested_upgrade
+from kube.base.clock import SystemClock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 
-_IDLE_SECONDS: Final = 90.0
-"""How long a connection may be idle or in the middle of a header (upstream's IdleTimeout)."""
 _HANDSHAKE_SECONDS: Final = 10.0
 _GOODBYE_SECONDS: Final = 0.5
 """How long a closing TLS connection waits for the peer's last word."""
@@ -47,8 +55,8 @@ _CONGESTED_MESSAGES: Final = 1024
 """WebSocket messages that may wait to be sent."""
 
 _LOG: Final = get_logger(__name__)
-_NO_CACHE: Final = ("Cache-Control", "no-cache, private")
-_SERVER: Final = ("Server", "kube-actors")
+_NO_CACHE: Final = ("Cache-Control", NO_CACHE)
+_SERVER: Final = ("Server", SERVER)
 
 
 class ListenError(Exception):
@@ -74,8 +82,7 @@ class Server:
         self._tasks = TaskOwner("http server")
         self._listening: asyncio.Server | None = None
         self._http: web.Server | None = None
-        self._connections = _Connections()
-        self._stopping = False
+        self._front: Front | None = None
 
     @property
     def port(self) -> int:
@@ -94,6 +101,9 @@ class Server:
         """Raises ListenError."""
         loop = asyncio.get_running_loop()
         self._http = http = web.Server(self._serve)
+        self._front = front = Front(
+            self._handler, lambda: _Connection(http, loop, front.connections), SystemClock(), self._tasks
+        )
         tls: dict[str, Any] = {}
         if self._tls is not None:
             tls = {
@@ -103,7 +113,7 @@ class Server:
             }
         try:
             self._listening = await loop.create_server(
-                lambda: _Connection(http, loop, self._connections),
+                lambda: Connection(front, loop),
                 self._host,
                 self._wanted_port,
                 backlog=_BACKLOG,
@@ -119,19 +129,23 @@ class Server:
 
         After at most twice that time every socket is closed.
         """
-        self._stopping = True
-        if self._listening is None or self._http is None:
+        front = self._front
+        if self._listening is None or self._http is None or front is None:
             return
+        front.stopping = True
         self._listening.close()
-        for connection in self._connections.all():
+        for connection in front.connections.all():
             connection.end_stream()
         await asyncio.sleep(0)
         self._http.pre_shutdown()
+        for connection in front.connections.all():
+            connection.finish()
+        await front.connections.answered(grace / 2)
         await self._http.shutdown(grace / 2)
         await self._tasks.aclose()
-        for connection in self._connections.all():
+        for connection in front.connections.all():
             connection.abort()
-        await self._connections.emptied()
+        await front.connections.emptied()
         await self._listening.wait_closed()
         self._listening = None
 
@@ -153,7 +167,7 @@ class Server:
         answer = await self._handler(wanted)
         if isinstance(answer, HttpResponse):
             return await self._respond(request, answer)
-        if self._stopping:
+        if self._front is not None and self._front.stopping:
             answer.stream.lost()
             return _response(text(503, "the server is shutting down\n"))
         if answer.websocket:
@@ -162,15 +176,9 @@ class Server:
 
     @staticmethod
     async def _respond(request: web.BaseRequest, answer: HttpResponse) -> web.StreamResponse:
-        body = answer.body
-        if not isinstance(body, bytes):
-            first = next(body, b"")
-            second = next(body, None)
-            if second is not None:
-                return await _send_pieces(request, answer, chain((first, second), body))
-            answer.body = body = first
-        if len(body) > THRESHOLD and takes_gzip(request.headers.get("Accept-Encoding", "")):
-            return await _send_pieces(request, answer, pieces_of(body))
+        pieces = in_pieces(answer, request.headers.get("Accept-Encoding", ""))
+        if pieces is not None:
+            return await _send_pieces(request, answer, pieces)
         return _response(answer)
 
     async def _stream_messages(
@@ -197,30 +205,6 @@ class Server:
         return socket
 
 
-class _Connections:
-    """The connections that are open."""
-
-    def __init__(self) -> None:
-        self._open: dict[_Connection, None] = {}
-        self._empty = asyncio.Event()
-        self._empty.set()
-
-    def all(self) -> tuple["_Connection", ...]:
-        return tuple(self._open)
-
-    def add(self, connection: "_Connection") -> None:
-        self._open[connection] = None
-        self._empty.clear()
-
-    def remove(self, connection: "_Connection") -> None:
-        self._open.pop(connection, None)
-        if not self._open:
-            self._empty.set()
-
-    async def emptied(self) -> None:
-        await self._empty.wait()
-
-
 class _Connection(web.RequestHandler):
     """A client's connection: whose it is, and the stream that it carries, if any."""
 
@@ -230,12 +214,12 @@ class _Connection(web.RequestHandler):
         self,
         server: web.Server,
         loop: asyncio.AbstractEventLoop,
-        connections: "_Connections",
+        connections: Connections,
     ) -> None:
         super().__init__(
             server,
             loop=loop,
-            keepalive_timeout=_IDLE_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
             access_log=None,  # type: ignore[arg-type]  # the way to have none
             max_line_size=_MAX_HEADER_LINE,
             max_field_size=_MAX_HEADER_LINE,
@@ -291,31 +275,12 @@ class _Connection(web.RequestHandler):
     def detach(self) -> None:
         self._stream = self._finish = None
 
+    def finish(self) -> None:
+        """The library ends its connections by itself."""
+
     def abort(self) -> None:
         if self._socket is not None:
             self._socket.abort()
-
-
-class _ChunkWriter:
-    """Writes frames that are chunks of a body already, past the library's own framing."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: _Connection) -> None:
-        self._connection = connection
-
-    def write(self, frame: bytes) -> None:
-        transport = self._connection.transport
-        if transport is not None and not transport.is_closing():
-            transport.write(frame)
-
-    @property
-    def congested(self) -> bool:
-        return self._connection.writing_paused
-
-    def abort(self) -> None:
-        self._connection.detach()
-        self._connection.abort()
 
 
 class _MessageWriter:
@@ -440,7 +405,7 @@ async def _stream_chunks(
     connection.attach(answer.stream, finish)
     try:
         await response.prepare(request)
-        answer.stream.opened(_ChunkWriter(connection), finish)
+        answer.stream.opened(ChunkWriter(connection, finish), finish)
         await done
     finally:
         connection.end_stream()

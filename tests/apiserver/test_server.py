@@ -91,6 +91,40 @@ async def test_a_connection_serves_many_requests(serve):
     assert answer.count(b"HTTP/1.1 200 OK") == 3
 
 
+async def test_a_request_may_come_in_pieces_and_others_right_behind(serve):
+    server = await serve()
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n\r\n"
+    for piece in (head % 1 + b"abc", b"d", b"ef" + head % 2 + b"ghijkl" + head % 3, b"mnopqr"):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.01)
+    writer.write(b"GET /4 HTTP/1.1\r\n" + CLOSE + b"\r\n")
+    answer = await reader.read()
+    assert [answer.count(b'"body": "%b"' % body) for body in (b"abcdef", b"ghijkl", b"mnopqr")] == [1, 1, 1]
+    assert [answer.find(b'"path": "/%d"' % number) for number in (1, 2, 3, 4)] == sorted(
+        answer.find(b'"path": "/%d"' % number) for number in (1, 2, 3, 4)
+    )
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
+async def test_a_connection_goes_on_behind_a_request_of_another_sort(serve, authority, tls):
+    """Plain, in chunks, plain: the second and what follows are another implementation's."""
+    context = server_context(authority.server(time.time()), authority.certificate) if tls else None
+    server = await serve(tls=context)
+    asking = client_context(authority) if tls else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=asking)
+    plain = b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n%b"
+    chunked = b"POST /2 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nin\r\n0\r\n\r\n"
+    writer.write(plain % (1, b"go") + chunked + plain % (3, b"on"))
+    for body in (b"go", b"in", b"on"):
+        await reader.readuntil(b'"body": "%b"' % body)
+    writer.close()
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
 async def test_a_busy_port_is_one_clear_line(serve):
     server = await serve()
     with pytest.raises(ListenError) as caught:
@@ -290,7 +324,11 @@ async def test_a_stalled_client_is_noticed_and_harms_nobody(serve):
     stalled.setblocking(False)
     while not ticker.resumptions.is_set():
         await loop.sock_recv(stalled, 1 << 20)
+    assert len(server._tasks)
     ticker.writer.abort()
+    async with asyncio.timeout(5):
+        while len(server._tasks):  # noqa: ASYNC110  # there is no event for a task that ends
+            await asyncio.sleep(0)
     stalled.close()
 
 

@@ -31,7 +31,7 @@ class HttpRequest:
         method: str,
         target: str,
         headers: Headers,
-        body: Callable[[], Awaitable[bytes]],
+        body: bytes | Callable[[], Awaitable[bytes]],
         *,
         certificate: bytes | None = None,
         remote: str = "",
@@ -54,7 +54,7 @@ class HttpRequest:
 
     async def body(self) -> bytes:
         """The whole body. Raises ApiError 413 if it is too long, 400 if it ends early or takes too long."""
-        return await self._body()
+        return self._body if isinstance(self._body, bytes) else await self._body()
 
 
 class HttpResponse:
