@@ -18,6 +18,7 @@ class Path(msgspec.Struct, frozen=True):
     """A place in an object: `Path("spec").child("containers").index(0).child("image")`.
 
     Validation of a sound object makes many and prints none, so a path is only a link to its parent until it is printed.
+    ``Path("")`` is the object as a whole, printed as `[]`.
     """
 
     name: str | int | tuple[str]
@@ -42,7 +43,7 @@ class Path(msgspec.Struct, frozen=True):
         path: Path | None = self
         while path is not None:
             name = path.name
-            if type(name) is str:
+            if type(name) is str and name:
                 segments.append(f".{name}" if path.parent is not None else name)
             else:
                 segments.append(f"[{name[0] if isinstance(name, tuple) else name}]")

@@ -14,6 +14,7 @@ P = Path("spec").child("containers").index(0).child("image")
         (P, "spec.containers[0].image"),
         (Path("metadata").child("labels").key("app/x"), "metadata.labels[app/x]"),
         (Path("a").child("b", "c", "d"), "a.b.c.d"),
+        (Path(""), "[]"),
         (Path("a").index(1).index(2).key("k"), "a[1][2][k]"),
     ],
 )

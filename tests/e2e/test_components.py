@@ -43,6 +43,8 @@ async def test_each_component_runs_in_a_process_of_its_own(api_server: Path, tmp
         for process in processes:
             said(process, "runs against https://127")
         async with Client.from_kubeconfig(api_server) as client:
+            for name in ("n1", "n2"):
+                await client.wait_for(Node, name, is_node_ready)
             await client.create(deployment("web", 4))
             await client.wait_for(
                 Deployment, "web", lambda found: found.status.ready_replicas == 4, timeout=30

@@ -33,7 +33,7 @@ CONFIG_MAPS = {
     "full": ({"data": {"a": "x" * MIB}}, []),
     "too large": (
         {"data": {"a": "\u00e9" * (MIB // 2)}, "binaryData": {"b": b64(b"x")}},
-        [": Too long: may not be more than 1048576 bytes"],
+        ["[]: Too long: may not be more than 1048576 bytes"],
     ),
 }
 

@@ -1034,7 +1034,7 @@ def test_binding(build, target, expected):
         ),
         (
             {"stream": "Stderr", "tailLines": 1},
-            [": Forbidden: `tailLines` and specific `stream` are mutually exclusive for now"],
+            ["[]: Forbidden: `tailLines` and specific `stream` are mutually exclusive for now"],
         ),
     ],
     ids=["none", "numbers", "stream"],

@@ -1057,7 +1057,7 @@ SIDECARS = {
     "mirror": (
         {"metadata.annotations": {"kubernetes.io/config.mirror": "x"}, "spec.nodeName": "n"},
         {"metadata.annotations": {"kubernetes.io/config.mirror": "x"}, "spec.nodeName": "n"},
-        [": Forbidden: static pods cannot be resized"],
+        ["[]: Forbidden: static pods cannot be resized"],
     ),
 }
 

@@ -317,7 +317,7 @@ def test_mirror_pods_take_no_ephemeral_containers(build):
     mirror = {"metadata.annotations": {"kubernetes.io/config.mirror": "x"}, "spec.nodeName": "n"}
     pod = build(Pod, POD, mirror)
     assert texts(validate_update(pod, pod, "ephemeralcontainers")) == [
-        ": Forbidden: static pods do not support ephemeral containers"
+        "[]: Forbidden: static pods do not support ephemeral containers"
     ]
 
 
@@ -364,7 +364,7 @@ RESIZES = {
     "windows": (
         {"spec.os": {"name": "windows"}},
         {"spec.os": {"name": "windows"}},
-        [": Forbidden: windows pods cannot be resized"],
+        ["[]: Forbidden: windows pods cannot be resized"],
     ),
 }
 
