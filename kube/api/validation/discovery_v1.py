@@ -6,6 +6,7 @@ Source of the semantics: pkg/apis/discovery/validation, KEP-752, KEP-2433 (hints
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from kube.api.types.discovery_v1 import Endpoint, EndpointHints, EndpointPort, EndpointSlice
@@ -73,7 +74,8 @@ def _validate_endpoint(endpoint: Endpoint, family: str, path: Path, errors: Erro
     elif len(endpoint.addresses) > MAX_ADDRESSES:
         errors.append(too_many(at, len(endpoint.addresses), MAX_ADDRESSES))
     for i, address in enumerate(endpoint.addresses):
-        _validate_address(address, family, at.index(i), errors)
+        if not _is_sound(address, family):
+            _validate_address(address, family, at.index(i), errors)
     if endpoint.node_name is not None:
         complaints = name_is_dns_subdomain(endpoint.node_name, False)
         report(path.child("nodeName"), endpoint.node_name, complaints, errors)
@@ -88,6 +90,14 @@ def _validate_endpoint(endpoint: Endpoint, family: str, path: Path, errors: Erro
         validate_dns1123_label(endpoint.hostname, path.child("hostname"), errors)
     if endpoint.hints is not None:
         _validate_hints(endpoint.hints, path.child("hints"), errors)
+
+
+@lru_cache(16384)
+def _is_sound(address: str, family: str) -> bool:
+    """The same addresses come by with every change of a slice."""
+    errors: Errors = []
+    _validate_address(address, family, _ENDPOINTS, errors)
+    return not errors
 
 
 def _validate_address(address: str, family: str, path: Path, errors: Errors) -> None:
