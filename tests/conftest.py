@@ -1,0 +1,22 @@
+"""How Hypothesis searches: the same examples on every run, unless a search is asked for.
+
+HYPOTHESIS_PROFILE=search draws new examples each time, many more where a test doesn't set a count of its own; what it
+finds is kept in .hypothesis/ and tried first by later searches.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failure: neither an example nor the drawing of one has a time limit.
+settings.register_profile(
+    "repeatable", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "search",
+    deadline=None,
+    max_examples=1000,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
