@@ -4,8 +4,9 @@ Requests never pass its mailbox: those over HTTP run in tasks of their own, thos
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from kube.actors.runtime.actor import Actor
 from kube.apiserver.admission.chain import Chain

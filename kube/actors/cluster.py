@@ -6,9 +6,10 @@ entered on, and leaves no task, thread, socket or file.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
+
+from msgspec import Struct, field
 
 from kube.actors.api_server import ApiServer
 from kube.actors.controller_manager import ControllerManager, WaitSynced
@@ -52,8 +53,7 @@ START_SECONDS: Final = 60.0
 """How long entering may take before it is given up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterConfig:
+class ClusterConfig(Struct, frozen=True, kw_only=True):
     """``nodes``: how many simulated nodes, or the configuration of each. ``replicas``: members of the store: 1, 3 or 5.
 
     ``listen``: host and port to serve HTTPS at, port 0 for a free one; None opens no socket. ``controllers`` as

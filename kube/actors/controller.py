@@ -5,8 +5,9 @@ What a controller does is its reconciler's, below; this is the loop around it th
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kube.actors.runtime.actor import Actor
 from kube.actors.runtime.mailbox import MailboxSpec, Overflow
@@ -22,23 +23,20 @@ TURN: Final = 0.005
 """Seconds that it may take for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Synced:
+class Synced(Struct, frozen=True):
     """The cache of `source` holds the first list, and its keys have been told."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddAfter:
+class AddAfter(Struct, frozen=True):
     """Reconcile `key` in so many seconds."""
 
     key: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Due:
+class _Due(Struct, frozen=True):
     """The time of some key has come."""
 
 

@@ -4,10 +4,11 @@ Upstream: pkg/controlplane's Instance. The actor `kube.actors.api_server` owns o
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from kube.api.conversion.convert import convert
 from kube.api.discovery import Discovery
@@ -74,8 +75,7 @@ _SERVICE_HOOK: Final = "start-kubernetes-service-controller"
 _HOOKS: Final = (_NAMESPACES_HOOK, _ROLES_HOOK, _PRIORITIES_HOOK, _SERVICE_HOOK)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
+class ServerOptions(Struct, frozen=True, kw_only=True):
     """`listen`: whether to open a socket at all; port 0 picks a free one. `names`: further names in the certificate.
 
     `tokens`: static bearer tokens and their users. `runtime_config` and those for admission: as kube-apiserver's flags.

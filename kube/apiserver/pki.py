@@ -6,7 +6,6 @@ requirements"): a client's common name is its user, its organizations are its gr
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from os import O_CREAT, O_EXCL, O_WRONLY, fdopen
@@ -18,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from msgspec import Struct
 
 from kube.base.chance import Chance
 
@@ -41,8 +41,7 @@ _BACKDATE: Final = timedelta(minutes=5)
 """How far clocks of clients may be behind."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPair:
+class KeyPair(Struct, frozen=True):
     """A certificate and its private key, both PEM."""
 
     certificate: bytes

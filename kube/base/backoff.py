@@ -1,11 +1,11 @@
 """Exponential back-off, as arithmetic."""
 
 import random
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """How long to wait before attempt number 0, 1, 2, …: `initial * factor**attempt`, at most `cap` seconds.
 
     `jitter` spreads each delay over [delay, delay * (1 + jitter)), as apimachinery's wait.Jitter does, so that those who

@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Iterator
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+
+class Cause(Struct, frozen=True):
     """One step of a chain: a request, a timer, a watch event; `parent` is the step that led to it."""
 
     id: str

@@ -6,10 +6,10 @@ object and then one more every five minutes. ``kube.client.event_broadcaster`` w
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
 from zlib import crc32
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.types.core_v1 import Event, EventSource, ObjectReference
@@ -102,8 +102,7 @@ def make_event(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Correlated:
+class Correlated(Struct, frozen=True):
     """What to write: ``event`` anew or, where ``is_update``, its count, message and last timestamp.
 
     ``key`` is equal for whatever is written to the same event.
@@ -185,8 +184,7 @@ class _Group:
         self.last = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Struct, frozen=True):
     name: str
     first_timestamp: Any
     count: int

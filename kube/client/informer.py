@@ -5,9 +5,10 @@ The cluster's own components use the informer actor (``kube.actors.informer``); 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, overload
+
+from msgspec.structs import replace
 
 from kube.apimachinery.errors import ApiError
 from kube.base.chance import Chance

@@ -6,8 +6,9 @@ HTTP (``kube.client.http``). Both run the same filters, admission and authorizat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from msgspec import Struct
 
 from kube.api.resources import Resource
 from kube.apimachinery.errors import ApiError
@@ -26,16 +27,14 @@ PatchType = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Struct, frozen=True):
     """A patch document as it travels."""
 
     type: PatchType
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(Struct, frozen=True, kw_only=True):
     """The query parameters of every verb; each verb reads its own (upstream: Get-, List-, CreateOptions, ...).
 
     ``resource_version`` is ``None`` when absent: absent asks for the latest state, ``"0"`` for any state.
@@ -61,8 +60,7 @@ class Options:
 NO_OPTIONS = Options()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """One call. ``body`` is an API object of the resource (or of the subresource), or a :class:`Patch`."""
 
     verb: Verb | Literal["watch"]
@@ -74,8 +72,7 @@ class Request:
     options: Options = NO_OPTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectList(Generic[T]):
+class ObjectList(Struct, Generic[T], frozen=True):
     """A list, with the revision that it was read at: a watch goes on from there."""
 
     items: tuple[T, ...]

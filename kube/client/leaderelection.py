@@ -7,9 +7,9 @@ That does not fence: for a moment two may believe that they lead.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.types.coordination_v1 import Lease, LeaseSpec
@@ -27,8 +27,7 @@ from kube.client.typed import TypedClient
 JITTER: Final = 1.2
 
 
-@dataclass(frozen=True, slots=True)
-class ElectionConfig:
+class ElectionConfig(Struct, frozen=True):
     """Seconds. A candidate takes over what was not renewed for ``lease_duration``; a leader that could not renew for
     ``renew_deadline`` gives up; both try every ``retry_period`` (a candidate up to 2.2 times as long).
     """

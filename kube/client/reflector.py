@@ -10,8 +10,9 @@ A shell carries out the instruction that each call returns and reports its outco
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from kube.apimachinery.errors import (
     CAUSE_RESOURCE_VERSION_TOO_LARGE,
@@ -36,16 +37,14 @@ SHORT_WATCH_SECONDS: Final = 1.0
 """A watch that closes sooner and without events is a fault, not a time-out."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListObjects:
+class ListObjects(Struct, frozen=True):
     """List after ``after`` seconds, at least as fresh as the version ("0": any; "": the latest)."""
 
     resource_version: str
     after: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class WatchObjects:
+class WatchObjects(Struct, frozen=True):
     """Watch with bookmarks from the version, after ``after`` seconds."""
 
     resource_version: str

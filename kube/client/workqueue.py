@@ -9,8 +9,9 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from kube.base.metrics import Counter, Family, Gauge, Histogram, Metrics
 
@@ -22,8 +23,7 @@ _RESOLUTION: Final = 1e-6
 vain, or under a clock that stands still it would do so forever."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What a reconcile asks for: to be called again after so many seconds, or only when something changes."""
 
     requeue_after: float | None = None

@@ -5,8 +5,9 @@ ControllerExpectations and UIDTrackingControllerExpectations of pkg/controller/c
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from kube.controllers.framework import Now
 
@@ -14,8 +15,7 @@ TIMEOUT: Final = 300.0
 """Seconds after which what was expected is given up: a watch that was broken may have lost it."""
 
 
-@dataclass(slots=True)
-class _Expected:
+class _Expected(Struct):
     at: float
     creations: int = 0
     deletions: dict[str, None] = field(default_factory=dict)

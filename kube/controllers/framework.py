@@ -5,8 +5,9 @@ client that it was given. ``kube.actors.controller_manager`` runs it: one work q
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from kube.base.chance import Chance
 from kube.client.events import EventRecorder
@@ -37,8 +38,7 @@ class Gather(Protocol):
     async def __call__(self, calls: Sequence[Callable[[], Awaitable[R]]], /) -> list[R | Exception]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Watch(Generic[T]):
+class Watch(Struct, Generic[T], frozen=True):
     """One informer that a controller needs. ``keys`` may be left out where only its lister is read.
 
     ``indexes`` are added to the shared cache: prefix their names with the controller's.
@@ -55,8 +55,7 @@ class Listers(Protocol):
     def lister(self, kind: Any) -> Lister[Any]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Struct, frozen=True, kw_only=True):
     """What a controller is given. ``client`` acts under the controller's own identity.
 
     ``enqueue_after(key, seconds)`` puts a key into the controller's own queue, 0 for at once.

@@ -1,9 +1,10 @@
 """All controllers by their upstream names, each imported when it is first made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.controllers.framework import Controller, Environment
 
@@ -37,8 +38,7 @@ INITIALIZERS: Final[Mapping[str, NewController]] = {
 """In the order in which they start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Struct, frozen=True, kw_only=True):
     """The flags of kube-controller-manager that some controller reads. Periods are seconds.
 
     ``root_ca``: the PEM that clients inside the cluster trust. ``cluster_cidr`` is divided into ranges of ``node_mask`` bits.

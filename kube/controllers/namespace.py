@@ -5,9 +5,9 @@ Semantics: pkg/controller/namespace with its ``deletion`` package; KEP-5080 (ord
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kube.api.helpers.pods import is_pod_terminal
@@ -47,8 +47,7 @@ OK: Final[Mapping[str, tuple[str, str]]] = {
 """Reason and message of each condition while it is False, in the order in which they are added."""
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
+class Remains(Struct, frozen=True):
     """What one pass has left of a namespace, by ``RESOURCE.GROUP`` and by finalizer; ``estimate`` in seconds."""
 
     resources: Mapping[str, int] = field(default_factory=dict)

@@ -4,9 +4,10 @@ Semantics: the range allocator of pkg/controller/nodeipam/ipam; ``--cluster-cidr
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Node
 from kube.apimachinery.errors import is_not_found, is_server_timeout, is_timeout
@@ -77,8 +78,7 @@ class CidrSet:
         return range(max(first, 0), min(last, self._size - 1) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class NodeIpamConfig:
+class NodeIpamConfig(Struct, frozen=True):
     """One cluster CIDR and mask for each IP family, the primary family first."""
 
     cluster_cidrs: tuple[tuple[str, int], ...] = ((SMALL, 24),)

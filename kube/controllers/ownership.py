@@ -5,8 +5,9 @@ so that nobody walks a namespace.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from kube.apimachinery.errors import is_invalid, is_not_found
 from kube.apimachinery.labels import Selector
@@ -47,8 +48,7 @@ INDEXES: Final[Mapping[str, Callable[[Any], Iterable[str]]]] = {
 """``controller``: by the uid of the managing owner; ``orphans``: what has none, by namespace."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim(Generic[T]):
+class Claim(Struct, Generic[T], frozen=True):
     """``owned`` stay; ``adopt`` and ``release`` need a write each."""
 
     owned: tuple[T, ...]
@@ -119,8 +119,7 @@ class OwnershipChangedError(Exception):
     """The owner is another one, or is being deleted, since its cache was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefManager:
+class RefManager(Struct, frozen=True):
     """Carries claims out. ``finalizers`` are added to what is adopted and taken from what is released."""
 
     client: TypedClient

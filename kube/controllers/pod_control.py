@@ -4,8 +4,9 @@ Semantics: RealPodControl and slowStartBatch of pkg/controller.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Pod, PodTemplateSpec
 from kube.apimachinery.errors import ApiError, is_not_found
@@ -61,16 +62,14 @@ def is_namespace_terminating(error: BaseException | None) -> bool:
     return isinstance(error, ApiError) and error.has_cause(NAMESPACE_TERMINATING)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """How many of the calls went well, and the first error."""
 
     done: int
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PodControl:
+class PodControl(Struct, frozen=True):
     """Expectations are raised before the first call, and lowered for each call that fails or is not made."""
 
     environment: Environment

@@ -5,8 +5,9 @@ Semantics: pkg/controller/podgc; KEP-3329 (conditions), KEP-2268 (out of service
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.api.helpers.nodes import is_node_ready
 from kube.api.helpers.pods import is_pod_terminal
@@ -35,8 +36,7 @@ ORPHANED: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodGCConfig:
+class PodGCConfig(Struct, frozen=True, kw_only=True):
     """Seconds, and pods (``--terminated-pod-gc-threshold``; 0 keeps all that have ended)."""
 
     check_period: float = 20.0

@@ -6,8 +6,9 @@ is done.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Container, PodSpec
 from kube.cri.interface import ContainerState, ContainerStatus, PodStatus, SandboxState
@@ -16,8 +17,7 @@ from kube.kubelet.container import is_sidecar, should_restart
 ContainerType = Literal["init", "sidecar", "regular"]
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """What the probes say of a running container. ``failed`` is the message of a failed liveness or startup probe."""
 
     started: bool = True
@@ -27,8 +27,7 @@ class Health:
 HEALTHY: Final = Health()
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Start a container anew. ``after`` is the one of the same name that has ended."""
 
     container: Container
@@ -36,16 +35,14 @@ class Start:
     after: ContainerStatus | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Struct, frozen=True):
     """Stop a running container; the next step starts it again if it has to be."""
 
     status: ContainerStatus
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class PodActions:
+class PodActions(Struct, frozen=True):
     """``finished``: nothing of the pod will run again, and what still runs (sidecars) is to be stopped."""
 
     create_sandbox: bool = False

@@ -5,8 +5,9 @@ fails ``failureThreshold`` times in a row; liveness and readiness wait for start
 nothing is probed until the container is replaced.
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Container, Probe
 from kube.kubelet.pod_actions import Health
@@ -18,8 +19,7 @@ FAILED: Final[dict[Kind, str]] = {
 }
 
 
-@dataclass(slots=True)
-class Prober:
+class Prober(Struct):
     """One probe of one run of a container. ``due`` is the wall time of its next try."""
 
     kind: Kind

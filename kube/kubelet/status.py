@@ -5,9 +5,9 @@ pkg/kubelet/status/status_manager.go.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.helpers.pods import FAILED, is_phase_terminal
@@ -49,8 +49,7 @@ Waiting = Mapping[str, tuple[str, str]]
 """By container name: the reason and message for which it is not started (upstream's reason cache)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """What the status is made of, besides the pod. ``ended`` is the phase, reason and message that the kubelet itself
     has decided on: a deadline that passed.
     """

@@ -5,9 +5,9 @@ and the weighted total.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 
 from kube.api.types.core_v1 import Pod
 from kube.scheduler.cache.pod_facts import PodInfo
@@ -17,8 +17,7 @@ from kube.scheduler.framework.status import SUCCESS, Status
 from kube.scheduler.schedule_one import Rejected, SchedulingCycle
 
 
-@dataclass(frozen=True, slots=True)
-class NodeExplanation:
+class NodeExplanation(Struct, frozen=True):
     """``status`` is success for a node that fits; only such a node has scores."""
 
     name: str
@@ -27,8 +26,7 @@ class NodeExplanation:
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """Nodes that fit by descending total, then those that do not, each by name; ``best`` are those that chance chooses from."""
 
     nodes: tuple[NodeExplanation, ...]

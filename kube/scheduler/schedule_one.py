@@ -5,10 +5,10 @@ Source of the semantics: pkg/scheduler/schedule_one.go. Unlike there, every node
 
 import random
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Pod
 from kube.scheduler.cache.cache import Cache
@@ -23,8 +23,7 @@ _REMEMBERED: Final = 64
 """Kinds of pods whose evaluations are kept, per profile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """The pod is assumed on the node; ``waits`` are the Permit plugins to wait for, with their seconds."""
 
     node_name: str
@@ -32,8 +31,7 @@ class Placed:
     waits: dict[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """No node, and what is said of it. ``plugins`` are those whose hints may queue the pod again; none: an error."""
 
     status: Status

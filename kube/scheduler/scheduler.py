@@ -6,8 +6,9 @@ moves forward.
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kube.api.helpers.pods import POD_SCHEDULED, is_pod_terminal
 from kube.api.types.core_v1 import Node, Pod, PodCondition
@@ -39,8 +40,7 @@ NOTE_LIMIT: Final = 1024
 """Characters of an event's message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """Run the binding cycle: wait for Permit, PreBind, Bind; then ``bound`` or ``bind_failed``."""
 
     queued: QueuedPod
@@ -51,8 +51,7 @@ class Bind:
     framework: Framework
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Tell people: an event FailedScheduling with ``note``; and the condition, if it is new, on the pod's status."""
 
     queued: QueuedPod

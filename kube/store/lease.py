@@ -7,9 +7,9 @@ primary lessor. A new leader gives every lease its whole ttl again, so that an e
 import heapq
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from kube.store.errors import LeaseExistsError, LeaseNotFoundError, LeaseTTLTooLargeError
 
@@ -24,8 +24,7 @@ class LeaseSnapshot(msgspec.Struct, frozen=True):
     ttl: int
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(Struct):
     """``ttl`` in seconds. ``deadline`` on the leader's monotonic clock; infinite elsewhere."""
 
     id: int

@@ -8,7 +8,9 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
@@ -38,8 +40,7 @@ PROGRESS_SWEEPS = 20
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreConfig:
+class StoreConfig(Struct, frozen=True, kw_only=True):
     """``tick`` in seconds of the clock; with ten ticks to an election a stopped leader is replaced in 0.2 to 0.4 s. A single
     replica waits for nobody: its ticks serve leases and compaction only, and may be longer (0: chosen by that).
 
@@ -61,7 +62,7 @@ class StoreConfig:
         if self.replicas not in {1, 3, 5}:
             raise ValueError(f"a store has 1, 3 or 5 replicas, not {self.replicas}")
         if self.tick <= 0:
-            object.__setattr__(self, "tick", 0.1 if self.replicas == 1 else 0.02)
+            force_setattr(self, "tick", 0.1 if self.replicas == 1 else 0.02)
 
 
 class Replica:

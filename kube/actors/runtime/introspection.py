@@ -1,8 +1,9 @@
 """What a system says about its actors: as a snapshot, as metrics, as a drawing."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from kube.actors.runtime.cell import Cell
 
@@ -10,8 +11,7 @@ if TYPE_CHECKING:
     from kube.actors.runtime.system import ActorSystem
 
 
-@dataclass(frozen=True, slots=True)
-class ActorInfo:
+class ActorInfo(Struct, frozen=True):
     """One actor at one moment. `depth` counts messages, `slowest` is seconds that one message (or batch) took."""
 
     path: str

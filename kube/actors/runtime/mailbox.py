@@ -3,9 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.actors.runtime.ask import HANDLING, Ask
 from kube.actors.runtime.errors import ActorStoppedError, AskSupersededError, MailboxFullError
@@ -35,8 +36,7 @@ class Overflow(Enum):
     what came before and its `on_overflow`, in which it resumes the stream from where it stands."""
 
 
-@dataclass(frozen=True, slots=True)
-class MailboxSpec:
+class MailboxSpec(Struct, frozen=True):
     """`capacity` counts messages that wait. `key` belongs to COALESCE alone: which messages replace each other."""
 
     capacity: int = DEFAULT_CAPACITY

@@ -1,8 +1,9 @@
 """What a supervisor does about a child that failed, as data."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from msgspec import Struct
 
 from kube.base.backoff import Backoff
 
@@ -27,8 +28,7 @@ class Restart(Enum):
     NEVER = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class Supervision:
+class Supervision(Struct, frozen=True):
     """A child that fails more than `max_restarts` times within `period` seconds fails its supervisor.
 
     The limit is per child, not per supervisor as in OTP: supervisors here are wide, and 5,000 kubelets that lose the same

@@ -5,10 +5,11 @@ Source of the semantics: github.com/robfig/cron/v3 (ParseStandard, SpecSchedule.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from msgspec import Struct
 
 from kube.apimachinery.time import TimeError, duration_nanoseconds
 
@@ -20,8 +21,7 @@ class CronError(ValueError):
     """A schedule that cannot be parsed; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Bounds:
+class _Bounds(Struct, frozen=True):
     least: int
     most: int
     names: tuple[str, ...] = ()
@@ -49,16 +49,14 @@ _DESCRIPTORS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class FieldValues:
+class FieldValues(Struct, frozen=True):
     """The values of one field; ``any`` where it was written as a star or question mark."""
 
     values: frozenset[int]
     any: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SpecSchedule:
+class SpecSchedule(Struct, frozen=True):
     """Due whenever the clock on the wall of ``zone`` shows a minute that all five fields have."""
 
     minute: FieldValues
@@ -102,8 +100,7 @@ class SpecSchedule:
         return of_month or of_week
 
 
-@dataclass(frozen=True, slots=True)
-class ConstantDelaySchedule:
+class ConstantDelaySchedule(Struct, frozen=True):
     """Due ``delay`` after the last time, in whole seconds, one at least."""
 
     delay: timedelta

@@ -6,8 +6,9 @@ Source of the semantics: pkg/apis/autoscaling/validation, KEP-1610 (container re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.api.types.autoscaling_v2 import (
     ContainerResourceMetricSource,
@@ -29,8 +30,7 @@ from kube.apimachinery.quantity import parse_quantity
 _TARGET_TYPES: Final = ("Utilization", "Value", "AverageValue")
 
 
-@dataclass(frozen=True, slots=True)
-class MetricSource:
+class MetricSource(Struct, frozen=True):
     """A kind of metric: its type, its field, its rules."""
 
     type: str

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from kube.apimachinery.field import FieldError
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """``create(obj)``, ``update(new, old)`` and ``subresources[name](new, old)``, each returning the errors.
 
     ``update`` is None for what is only posted (a Binding).

@@ -3,9 +3,9 @@
 Source of the semantics: k8s.io/apiserver/pkg/authentication, and the page "Authenticating".
 """
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.types.authentication_v1 import UserInfo
@@ -29,8 +29,7 @@ CREDENTIAL_ID: Final = "authentication.kubernetes.io/credential-id"
 """The key of `extra` under which an authenticator says which credential it took."""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What one request shows. `certificate` is the peer's, DER, already verified against the cluster's authority."""
 
     certificate: bytes | None = None

@@ -3,9 +3,10 @@
 Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers.
 """
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from kube.api.types.authentication_v1 import UserInfo
 from kube.apiserver.endpoints.body import BodyReader, expected_body

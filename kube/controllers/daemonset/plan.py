@@ -4,8 +4,9 @@ Semantics: podsShouldBeOnNode and rollingUpdate of pkg/controller/daemon; KEP-15
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from kube.api.helpers.pods import is_pod_available
 from kube.api.types.apps_v1 import DaemonSet
@@ -21,8 +22,7 @@ GENERATION_LABEL: Final = "pod-template-generation"
 ON_DELETE: Final = "OnDelete"
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """``create`` are names of nodes; ``ended`` are pods to delete because they have ended, which is worth an event."""
 
     create: list[str] = field(default_factory=list)
@@ -30,8 +30,7 @@ class Plan:
     ended: list[Pod] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """What a daemon set's plan and status are made of. ``hash`` is that of the current revision."""
 
     daemon_set: DaemonSet

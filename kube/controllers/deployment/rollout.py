@@ -4,8 +4,8 @@ Semantics: rolling.go, recreate.go and sync.go of pkg/controller/deployment.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.types.apps_v1 import Deployment, ReplicaSet
@@ -26,8 +26,7 @@ from kube.controllers.deployment.arithmetic import (
 from kube.controllers.deployment.revisions import active, by_age
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """Give the set of this name so many replicas."""
 
     name: str

@@ -4,8 +4,9 @@ Semantics: pkg/controller/endpointslice.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Node, Pod, Service
 from kube.api.types.discovery_v1 import Endpoint, EndpointSlice
@@ -50,8 +51,7 @@ def _service_of(slice_: EndpointSlice) -> Iterable[str]:
     return (f"{slice_.metadata.namespace}/{name}",) if name and labels.get(MANAGED_BY) == CONTROLLER else ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Made:
+class _Made(Struct, frozen=True):
     """An endpoint, and what it was made of."""
 
     pod: Pod

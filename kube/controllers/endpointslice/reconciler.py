@@ -6,9 +6,9 @@ rebalanced.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.helpers.services import is_headless
@@ -27,8 +27,7 @@ TRIGGER_TIME: Final = "endpoints.kubernetes.io/last-change-trigger-time"
 _RESERVED: Final = (SERVICE_NAME, MANAGED_BY, HEADLESS)
 
 
-@dataclass(frozen=True, slots=True)
-class SlicePlan:
+class SlicePlan(Struct, frozen=True):
     """What to write. ``create`` have a generateName."""
 
     create: tuple[EndpointSlice, ...] = ()

@@ -6,8 +6,9 @@ the uid.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 from kube.api.resources import Resource
 from kube.api.types.core_v1 import ObjectReference
@@ -36,8 +37,7 @@ class UnknownOwnerError(Exception):
     """A reference names a kind that is not served: nothing is known of the owner."""
 
 
-@dataclass(slots=True)
-class Owners:
+class Owners(Struct):
     """The references of an object, by what became of the owners."""
 
     solid: list[OwnerReference] = field(default_factory=list)

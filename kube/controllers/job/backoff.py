@@ -4,8 +4,9 @@ Semantics: pkg/controller/job/backoff_utils.go.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kube.api.helpers.pods import POD_READY, get_condition
 from kube.api.types.core_v1 import Pod
@@ -53,8 +54,7 @@ def remaining_of_index(pod: Pod | None, now: float) -> float:
     return remaining(failure_count(pod) + ignored_count(pod) + 1, finished_at(pod), now)
 
 
-@dataclass(frozen=True, slots=True)
-class BackoffRecord:
+class BackoffRecord(Struct, frozen=True):
     """Failures since the last success, and when the last of them was."""
 
     failures: int = 0

@@ -4,8 +4,8 @@ Semantics: manageJob of pkg/controller/job/job_controller.go.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.helpers.pods import is_pod_terminating
@@ -30,8 +30,7 @@ from kube.controllers.pod_control import BURST, pod_from_template
 from kube.controllers.pod_ranking import rank
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """At most one of ``create`` and ``delete`` is there; ``wait`` is when to look again, in seconds."""
 
     create: tuple[Pod, ...] = ()

@@ -4,9 +4,9 @@ Semantics: syncJob of pkg/controller/job/job_controller.go.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.helpers.pods import FAILED as POD_FAILED
@@ -53,8 +53,7 @@ def is_failed(job: Job, pod: Pod) -> bool:
     return pod.metadata.deletion_timestamp is not None and pod.status.phase != POD_SUCCEEDED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """``job`` has its start time and a list of uncounted pods.
 
     ``removing`` are the uids whose finalizer has been removed, whatever the cache says. ``succeeded`` and ``failed`` count

@@ -3,8 +3,9 @@ Pure.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from kube.api.types.batch_v1 import (
     Job,
@@ -16,8 +17,7 @@ from kube.api.types.core_v1 import ContainerStatus, Pod
 from kube.controllers.job.indexes import Indexes
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """``action`` is that of the rule that matched, if one did; ``message`` why the job fails under FailJob."""
 
     action: str = ""

@@ -5,9 +5,9 @@ Semantics: trackJobStatusAndRemoveFinalizers of pkg/controller/job/job_controlle
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.helpers.pods import SUCCEEDED as POD_SUCCEEDED
@@ -22,8 +22,7 @@ MAX_UNCOUNTED: Final = 500
 """Pods that one reconcile counts, so that their uids fit into a status."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tracking:
+class Tracking(Struct, frozen=True):
     """``status`` is written first; then ``remove`` lose their finalizers, of those that have one (``finalizers``).
 
     ``complete`` says that no finished pod was left for the next reconcile.

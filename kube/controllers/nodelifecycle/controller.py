@@ -4,9 +4,9 @@ Semantics: pkg/controller/nodelifecycle.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from kube.api.helpers.nodes import NODE_READY, get_condition, is_node_ready, zone_key
@@ -36,8 +36,7 @@ LEAST_PAUSE: Final = 0.1
 TAINT_RETRY: Final = 0.05
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeLifecycleConfig:
+class NodeLifecycleConfig(Struct, frozen=True, kw_only=True):
     """Seconds; upstream's defaults (``--node-monitor-period``, ``--node-monitor-grace-period``,
     ``--node-startup-grace-period``, ``--node-eviction-rate`` and its relatives).
     """

@@ -4,9 +4,9 @@ Semantics: tryUpdateNodeHealth of pkg/controller/nodelifecycle; KEP-589 (node le
 has seen a heartbeat change, on its own stall-guarded clock, never what the node says of the time.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from kube.api.helpers.nodes import DISK_PRESSURE, MEMORY_PRESSURE, NODE_READY, PID_PRESSURE, get_condition
@@ -18,8 +18,7 @@ KUBELETS_CONDITIONS: Final = (NODE_READY, MEMORY_PRESSURE, DISK_PRESSURE, PID_PR
 """What a kubelet reports; the network is somebody else's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(Struct, frozen=True):
     """``probe``: when the node was last heard of, on the monotonic clock."""
 
     ready: NodeCondition | None

@@ -5,8 +5,9 @@ eviction.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 INITIAL: Final = "Initial"
 NORMAL: Final = "Normal"
@@ -16,8 +17,7 @@ FEW: Final = 2
 """Nodes that may be unhealthy without disrupting their zone, be their share what it may."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Nodes per second. Zones above ``large_zone`` nodes go on slowly when they are partly disrupted; small ones stop."""
 
     normal: float = 0.1
@@ -106,8 +106,7 @@ class Zone:
         return self.limiter.wait(now) if self._waiting else None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """``entered_full``: everything looks dead, so nothing is; ``left_full``: all heartbeats count anew from now."""
 
     entered_full: bool = False

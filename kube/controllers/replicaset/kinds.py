@@ -1,16 +1,16 @@
 """What differs between a replica set and a replication controller. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.api.types.apps_v1 import ReplicaSet, ReplicaSetCondition
 from kube.api.types.core_v1 import ReplicationController, ReplicationControllerCondition
 from kube.apimachinery.labels import Selector, from_label_selector, from_set
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """``counts_terminating`` says that the status has a number of terminating pods."""
 
     name: str

@@ -3,24 +3,21 @@
 Source of the semantics: pkg/scheduler/framework/types.go (Diagnosis, FitError).
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
+from msgspec import Struct, field
 
 from kube.scheduler.cache.columns import Ints
 from kube.scheduler.framework.status import Status
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(Struct, frozen=True):
     """The rows that one plugin rejected with one status."""
 
     status: Status
     rows: Ints
 
 
-@dataclass(slots=True)
-class Diagnosis:
+class Diagnosis(Struct):
     rejections: list[Rejection] = field(default_factory=list)
     absent: Status = field(default_factory=Status)
     """Of the nodes that a PreFilter left out."""

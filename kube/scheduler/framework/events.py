@@ -4,9 +4,10 @@ Source of the semantics: k8s.io/kube-scheduler/framework (ClusterEvent, Queueing
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from typing import Any, Final
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Pod
 
@@ -33,8 +34,7 @@ class Resource(Enum):
     """The pod that waits itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterEvent:
+class ClusterEvent(Struct, frozen=True):
     resource: Resource
     action: Action
 
@@ -57,8 +57,7 @@ HintFunction = Callable[[Pod, Any, Any], QueueingHint]
 """(the pod that waits, old object, new object) -> whether the event may have made it schedulable."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterEventWithHint:
+class ClusterEventWithHint(Struct, frozen=True):
     """Without a hint function every such event queues the pod."""
 
     event: ClusterEvent

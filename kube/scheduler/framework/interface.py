@@ -9,8 +9,9 @@ Sources of the semantics: k8s.io/kube-scheduler/framework/interface.go.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 from kube.api.types.core_v1 import Node, Pod
 from kube.scheduler.cache.columns import AnyArray, Columns, Ints, View
@@ -75,8 +76,7 @@ class EnqueueExtensions(Plugin, Protocol):
         """What may make a pod schedulable that this plugin has rejected; without it, any event may."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreFilterResult:
+class PreFilterResult(Struct, frozen=True):
     """The only nodes that are worth asking about; ``None`` is all."""
 
     node_names: frozenset[str] | None = None

@@ -1,8 +1,9 @@
 """A profile: a scheduler's name, its plugins by table, their weights. Several profiles are several schedulers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
+
+from msgspec import Struct, field
 
 DEFAULT_SCHEDULER_NAME: Final = "default-scheduler"
 
@@ -22,8 +23,7 @@ DEFAULT_PLUGINS: Final[Mapping[str, int]] = {
 """Upstream's MultiPoint list with the weights of those that score, in the order in which they run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """``plugins`` maps names to weights; ``args`` are a plugin's own, by its name."""
 
     scheduler_name: str = DEFAULT_SCHEDULER_NAME

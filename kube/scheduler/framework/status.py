@@ -3,9 +3,10 @@
 Source of the semantics: k8s.io/kube-scheduler/framework (Code, Status).
 """
 
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
+
+from msgspec import Struct, field
 
 MAX_NODE_SCORE: Final = 100
 MIN_NODE_SCORE: Final = 0
@@ -30,8 +31,7 @@ class Code(IntEnum):
 REJECTIONS: Final = frozenset({Code.UNSCHEDULABLE, Code.UNSCHEDULABLE_AND_UNRESOLVABLE, Code.PENDING})
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Struct, frozen=True):
     """``reasons`` are upstream's words; ``plugin`` is who said so, filled in by the framework."""
 
     code: Code = Code.SUCCESS

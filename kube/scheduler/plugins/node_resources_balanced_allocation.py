@@ -6,10 +6,10 @@ of the used fractions in percent, with the pod and without; the gain is scaled t
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from kube.api.helpers.resource_names import CPU, EPHEMERAL_STORAGE, MEMORY
 from kube.scheduler.cache.columns import Columns, Ints, View
@@ -29,8 +29,7 @@ Floats = npt.NDArray[np.float64]
 _HALF = MAX_NODE_SCORE // 2
 
 
-@dataclass(frozen=True, slots=True)
-class NodeResourcesBalancedAllocationArgs:
+class NodeResourcesBalancedAllocationArgs(Struct, frozen=True):
     """The weights of the resources are not used."""
 
     resources: tuple[ResourceSpec, ...] = DEFAULT_RESOURCES

@@ -4,10 +4,10 @@ Source of the semantics: pkg/scheduler/framework/plugins/noderesources (fit.go, 
 requested_to_capacity_ratio.go).
 """
 
-from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from kube.api.helpers.resource_names import CPU, EPHEMERAL_STORAGE, MEMORY, PODS
 from kube.api.types.core_v1 import Node, Pod
@@ -47,16 +47,14 @@ _POD: Final = ClusterEvent(Resource.UNSCHEDULED_POD, Action.UPDATE_POD_SCALE_DOW
 Strategy = Literal["LeastAllocated", "MostAllocated", "RequestedToCapacityRatio"]
 
 
-@dataclass(frozen=True, slots=True)
-class UtilizationShapePoint:
+class UtilizationShapePoint(Struct, frozen=True):
     """At so many percent of utilization, a score of 0 to 10."""
 
     utilization: int
     score: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodeResourcesFitArgs:
+class NodeResourcesFitArgs(Struct, frozen=True):
     """``shape`` is RequestedToCapacityRatio's, by ascending utilization. ``ignored_resources`` are extended ones."""
 
     strategy: Strategy = "LeastAllocated"

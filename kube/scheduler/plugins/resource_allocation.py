@@ -3,18 +3,17 @@
 Source of the semantics: pkg/scheduler/framework/plugins/noderesources/resource_allocation.go.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from kube.api.helpers.resource_names import CPU, EPHEMERAL_STORAGE, MEMORY
 from kube.scheduler.cache.columns import Columns, Ints, View
 from kube.scheduler.cache.pod_facts import PodFacts
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceSpec:
+class ResourceSpec(Struct, frozen=True):
     """A resource that is scored, and its weight of 1 to 100."""
 
     name: str

@@ -1,7 +1,8 @@
 """What a Raft member is told at its start."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class ReadOnlyOption(Enum):
@@ -15,8 +16,7 @@ class ReadOnlyOption(Enum):
     LEASE = "lease"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+class Config(Struct, frozen=True, kw_only=True):
     """Times in ticks. An election starts after ``election_ticks`` to twice as many less one without a leader.
 
     ``eager_commit``: tell followers of a commit at once instead of with the next append or heartbeat; it costs a round

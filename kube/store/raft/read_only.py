@@ -1,11 +1,11 @@
 """Reads that wait for a majority to confirm the leader (Raft dissertation §6.4; etcd-io/raft's ``readOnly``)."""
 
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class PendingRead:
+class PendingRead(Struct):
     """A read asked for by member ``asker`` under its ``context``, when ``index`` was committed."""
 
     asker: int
