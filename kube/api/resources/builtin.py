@@ -144,6 +144,7 @@ class _GroupVersion:
         stored: bool = True,
         storage: tuple[str, str] | None = None,
         prefix: str = "",
+        deprecation: str = "",
     ) -> Resource:
         module = _module(self.group, self.version)
         storage_group, storage_version = storage or (self.group, self.version)
@@ -164,6 +165,7 @@ class _GroupVersion:
             generation=generation,
             returns_deleted=returns_deleted,
             stored=stored,
+            deprecation=deprecation,
             storage_group=storage_group,
             storage_version=storage_version,
             storage_prefix=prefix or plural,
@@ -242,9 +244,15 @@ def _core() -> tuple[Resource, ...]:
     row = _GroupVersion("", "v1")
     return (
         row("Binding", "bindings", verbs=CREATE, stored=False),
-        row("ComponentStatus", "componentstatuses", "cs", namespaced=False, verbs=("get", "list"), stored=False),
+        row(
+            "ComponentStatus", "componentstatuses", "cs", namespaced=False, verbs=("get", "list"), stored=False,
+            deprecation="v1 ComponentStatus is deprecated in v1.19+",
+        ),
         row("ConfigMap", "configmaps", "cm"),
-        row("Endpoints", "endpoints", "ep", prefix="services/endpoints"),
+        row(
+            "Endpoints", "endpoints", "ep", prefix="services/endpoints",
+            deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+        ),
         row("Event", "events", "ev", labels=_EVENT_LABELS),
         row("LimitRange", "limitranges", "limits"),
         row(

@@ -102,6 +102,8 @@ class Resource(Struct, frozen=True, kw_only=True):
     """Whether a completed DELETE answers with the object instead of a Status."""
     stored: bool = True
     """False for what is computed or only created: reviews, bindings, componentstatuses."""
+    deprecation: str = ""
+    """What every answer warns of: since when, and what to use instead."""
     storage_group: str
     storage_version: str
     storage_prefix: str

@@ -92,6 +92,8 @@ class Verbs:
             raise method_not_allowed()
         await self.authorize(request, user)
         target = self.target(request.resource, request.subresource)
+        if request.resource.deprecation:
+            warnings.append(request.resource.deprecation)
         try:
             return await handler(target, request, self._context(request, user, warnings))
         except StoreError as error:

@@ -1,18 +1,15 @@
 """componentstatuses: nothing is stored, the list says how the control plane is at this moment.
 
-Source of the semantics: pkg/registry/core/componentstatus/rest.go; deprecated since 1.19, which every answer says.
+Source of the semantics: pkg/registry/core/componentstatus/rest.go.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from kube.api.types.core_v1 import ComponentStatus
 from kube.apimachinery.errors import not_found
 from kube.apiserver.registry.rest import ObjectResult
 from kube.apiserver.registry.strategy import Context
 from kube.apiserver.storage.interface import Entry, ListOptions, ListResult
-
-_DEPRECATED: Final = "v1 ComponentStatus is deprecated in v1.19+"
 
 
 class ComponentStatuses:
@@ -22,14 +19,12 @@ class ComponentStatuses:
         self._components = components
 
     async def get(self, ctx: Context, name: str, resource_version: str = "") -> ObjectResult:  # noqa: ARG002  # rest's signature
-        ctx.warn(_DEPRECATED)
         for component in self._components():
             if component.metadata.name == name:
                 return ObjectResult(component)
         raise not_found("componentstatuses", name)
 
-    async def list(self, ctx: Context, options: ListOptions) -> ListResult:
-        ctx.warn(_DEPRECATED)
+    async def list(self, ctx: Context, options: ListOptions) -> ListResult:  # noqa: ARG002  # rest's signature
         matches = options.selection.matches
         entries = [
             Entry(b"", 0, component)

@@ -354,6 +354,12 @@ class TestAdmission:
         assert result.object.metadata.owner_references == (owner,)
         assert len(warnings) == 1
 
+    async def test_a_deprecated_resource_says_what_to_use_instead(self, call, server):
+        server.install("endpoints")
+        warnings: list[str] = []
+        await call("list", plural="endpoints", warnings=warnings)
+        assert warnings == ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"]
+
 
 class TestConnect:
     class Streams:

@@ -207,7 +207,6 @@ async def test_component_statuses_are_asked_for(context):
     listed = await rest.list(ctx, ListOptions(selection=Selection()))
     assert [entry.object.metadata.name for entry in listed.entries] == ["etcd-0", "scheduler"]
     assert (await rest.get(ctx, "etcd-0")).object is made[1]
-    assert ctx.warnings == ["v1 ComponentStatus is deprecated in v1.19+"]
     with pytest.raises(ApiError) as refused:
         await rest.get(ctx, "other")
     assert is_not_found(refused.value)
