@@ -55,7 +55,9 @@ class JobStrategy(Strategy):
     garbage_collection_policy: ClassVar[GarbageCollectionPolicy] = "OrphanDependents"
 
     def prepare_for_create(self, ctx: Context, obj: Job) -> Job:
-        return with_generated_selector(super().prepare_for_create(ctx, obj))
+        """A job without labels has those of its template, which the generated ones are among."""
+        job: Job = self.default(with_generated_selector(super().prepare_for_create(ctx, obj)))
+        return job
 
     def warnings_on_create(self, ctx: Context, obj: Job) -> Iterable[str]:
         return name_warnings(obj.metadata.name)

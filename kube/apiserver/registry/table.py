@@ -17,6 +17,7 @@ from kube.apiserver.registry.certificates import (
     approval_rest,
 )
 from kube.apiserver.registry.component_status import ComponentStatuses
+from kube.apiserver.registry.definitions import DefinitionStrategy
 from kube.apiserver.registry.escalation import GROUP as RBAC
 from kube.apiserver.registry.escalation import BindingStore, EscalationGuard, GuardedStore, RoleStore
 from kube.apiserver.registry.jobs import CronJobStrategy, JobStore, JobStrategy
@@ -80,6 +81,7 @@ STRATEGIES: Final[Mapping[Name, type[Strategy]]] = {
     ("", "pods"): PodStrategy,
     ("", "podtemplates"): CreatedByUpdateStrategy,
     ("", "replicationcontrollers"): ControllerStrategy,
+    ("apiextensions.k8s.io", "customresourcedefinitions"): DefinitionStrategy,
     ("apps", "daemonsets"): DaemonSetStrategy,
     ("apps", "deployments"): DeploymentStrategy,
     ("apps", "replicasets"): ReplicaSetStrategy,
@@ -101,7 +103,6 @@ STRATEGIES: Final[Mapping[Name, type[Strategy]]] = {
             ("admissionregistration.k8s.io", "validatingadmissionpolicies"),
             ("admissionregistration.k8s.io", "validatingadmissionpolicybindings"),
             ("admissionregistration.k8s.io", "validatingwebhookconfigurations"),
-            ("apiextensions.k8s.io", "customresourcedefinitions"),
             ("apiregistration.k8s.io", "apiservices"),
             ("certificates.k8s.io", "clustertrustbundles"),
             ("policy", "poddisruptionbudgets"),
