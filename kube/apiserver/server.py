@@ -117,8 +117,10 @@ class Server:
                 self._host,
                 self._wanted_port,
                 backlog=_BACKLOG,
+                start_serving=False,  # it waits while it begins, and sockets would be lost to who is cancelled there
                 **tls,
             )
+            await self._listening.start_serving()
         except OSError as error:
             busy = error.errno == errno.EADDRINUSE
             why = "the port is in use" if busy else error.strerror or str(error)
