@@ -115,13 +115,26 @@ def validate_basic_quantity(quantity: Quantity, path: Path, errors: Errors) -> b
     return False
 
 
+_NOWHERE: Final = Path("resources")
+
+
 def validate_container_resources(
     requirements: ResourceRequirements, claim_names: Collection[str], path: Path, errors: Errors
 ) -> None:
-    if requirements.limits or requirements.requests:
+    limits, requests = requirements.limits, requirements.requests
+    if (limits or requests) and not _are_sound(tuple(limits.items()), tuple(requests.items())):
         _validate_requirements(requirements, validate_container_resource_name, path, errors)
     if requirements.claims:
         _validate_claims(requirements.claims, claim_names, path.child("claims"), errors)
+
+
+@lru_cache(4096)
+def _are_sound(limits: tuple[tuple[str, Quantity], ...], requests: tuple[tuple[str, Quantity], ...]) -> bool:
+    """Whether a container's requirements are without fault: a cluster's containers have few different ones."""
+    errors: Errors = []
+    requirements = ResourceRequirements(limits=dict(limits), requests=dict(requests))
+    _validate_requirements(requirements, validate_container_resource_name, _NOWHERE, errors)
+    return not errors
 
 
 def _validate_requirements(

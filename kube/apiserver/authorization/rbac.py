@@ -28,6 +28,8 @@ from kube.apiserver.endpoints.interface import Attributes, Decision, Verdict
 GROUP: Final = "rbac.authorization.k8s.io"
 ALL: Final = "*"
 
+_MAX_KNOWN: Final = 4096
+
 AnyRole = Role | ClusterRole
 AnyBinding = RoleBinding | ClusterRoleBinding
 
@@ -77,12 +79,15 @@ class Policy:
         self._bindings: dict[tuple[str, str], AnyBinding] = {}
         self._grants: dict[tuple[str, str, str], dict[tuple[str, str], tuple[_Grant, ...]]] = {}
         """By scope, kind (User or Group) and name of the subject; then by binding."""
+        self._known: dict[tuple[object, ...], Verdict] = {}
+        """What was allowed whatever the name of the object, since the last change."""
         for obj in objects:
             self.set(obj)
 
     def set(self, obj: AnyRole | AnyBinding) -> None:
         """Add an object, or take its new state."""
         key = (obj.metadata.namespace, obj.metadata.name)
+        self._known.clear()
         if isinstance(obj, Role | ClusterRole):
             self._roles[key] = obj
             return
@@ -98,6 +103,7 @@ class Policy:
     def remove(self, obj: AnyRole | AnyBinding) -> None:
         """Forget an object; an unknown one is ignored."""
         key = (obj.metadata.namespace, obj.metadata.name)
+        self._known.clear()
         if isinstance(obj, Role | ClusterRole):
             self._roles.pop(key, None)
         elif (known := self._bindings.pop(key, None)) is not None:
@@ -120,15 +126,36 @@ class Policy:
                     del self._grants[key[0], *who]
 
     def judge(self, attributes: Attributes) -> Verdict:
+        user = attributes.user
+        key = (
+            user.username,
+            user.groups,
+            attributes.verb,
+            attributes.namespace,
+            attributes.api_group,
+            attributes.resource,
+            attributes.subresource,
+        )
+        known = self._known.get(key) if attributes.resource_request else None
+        return self._judge(attributes, key) if known is None else known
+
+    def _judge(self, attributes: Attributes, key: tuple[object, ...]) -> Verdict:
         errors: list[str] = []
+        by_name = not attributes.resource_request
         for grant in self._grants_of(attributes.user, attributes.namespace):
             role = self._roles.get(grant.role)
             if role is None:
                 errors.append(_role_not_found(grant.role))
                 continue
             for rule in role.rules:
+                by_name = by_name or bool(rule.resource_names)
                 if rule_allows(rule, attributes):
-                    return Verdict(Decision.ALLOW, f"RBAC: allowed by {grant.reason}")
+                    verdict = Verdict(Decision.ALLOW, f"RBAC: allowed by {grant.reason}")
+                    if not by_name:
+                        if len(self._known) >= _MAX_KNOWN:
+                            self._known.clear()
+                        self._known[key] = verdict
+                    return verdict
         if not errors:
             return NO_OPINION
         return Verdict(Decision.NO_OPINION, f"RBAC: {_aggregate(errors)}")

@@ -29,7 +29,7 @@ _GROUP_OF_EXTRAS: Final = "authentication.k8s.io"
 
 
 def has_impersonation(headers: Headers) -> bool:
-    return any(key[:12].lower() == "impersonate-" for key in headers.keys())  # noqa: SIM118  # a Protocol, no dict
+    return any(key[0] in "iI" and key[:12].lower() == "impersonate-" for key in headers.keys())  # noqa: SIM118  # a Protocol, no dict
 
 
 async def impersonated(user: UserInfo, headers: Headers, authorizer: Authorizer) -> UserInfo:

@@ -97,6 +97,11 @@ class Cacher:
         return self._stream is not None
 
     @property
+    def changes(self) -> int:
+        """How often what the cache holds has changed."""
+        return self._cache.changes
+
+    @property
     def revision(self) -> int:
         """The store's revision that the cache is complete up to; 0 before it has started."""
         return self._cache.revision
@@ -308,6 +313,8 @@ class Cacher:
 
     async def get(self, key: bytes, resource_version: str = "") -> Entry:
         if not resource_version:
+            if self._stream is None and not self._closed:
+                self._start_task()  # what is read here is likely to be read again, and the cache holds it decoded
             return await self._storage.get(key)
         revision = continue_token.parse_revision(resource_version)
         await self.start()

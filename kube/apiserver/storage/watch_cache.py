@@ -130,6 +130,8 @@ class WatchCache:
         self.prefix = prefix
         self.revision = 0
         self.floor = 0
+        self.changes = 0
+        """Counts what changes the state."""
         self.history: deque[CacheEvent] = deque()
         self._fields = tuple(fields.items())
         self._spaces: dict[bytes, Shelf] = {}
@@ -154,10 +156,12 @@ class WatchCache:
 
     def load(self, entry: Entry) -> None:
         """Take an object of the initial list, which is no event."""
+        self.changes += 1
         self._put(entry, self.namespace_of(entry.key))
 
     def clear(self) -> None:
         """Forget everything; what comes next is a new initial list."""
+        self.changes += 1
         self.revision = self.floor = 0
         self.history.clear()
         self._spaces.clear()
@@ -208,6 +212,7 @@ class WatchCache:
             del shelves[value]
 
     def _record(self, event: CacheEvent) -> CacheEvent:
+        self.changes += 1
         history = self.history
         history.append(event)
         while len(history) > MIN_HISTORY and (

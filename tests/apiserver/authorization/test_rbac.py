@@ -214,6 +214,8 @@ BINDINGS = st.builds(cluster_binding, NAMES, st.just("reader"), SUBJECTS, SUBJEC
 def test_the_index_is_what_a_fresh_one_would_be(changes):
     policy, live = Policy((READER,)), {}
     for put, obj in changes:
+        for user in (JANE, ROBOT):
+            policy.judge(ask(user=user, namespace="ns"))  # what it remembers must not outlive the change
         key = (obj.metadata.namespace, obj.metadata.name)
         if put:
             policy.set(obj)
@@ -226,6 +228,15 @@ def test_the_index_is_what_a_fresh_one_would_be(changes):
         for namespace in ("", "ns", "x"):
             asked = ask(user=user, namespace=namespace)
             assert policy.judge(asked).decision is fresh.judge(asked).decision
+
+
+def test_a_rule_for_names_is_judged_by_the_name_each_time():
+    named = ClusterRole(metadata=ObjectMeta(name="named"), rules=(rule("get", "core", "pods", "a"),))
+    policy = Policy((named, cluster_binding("b", "named", USER)))
+    for _ in range(2):
+        assert policy.judge(ask(name="a")).decision is Decision.ALLOW
+        assert policy.judge(ask(name="b")).decision is Decision.NO_OPINION
+    assert policy.judge(ask_path("/pods")).decision is Decision.NO_OPINION
 
 
 async def test_union_asks_in_turn_and_keeps_the_reasons():

@@ -19,12 +19,18 @@ CREATE: Final[frozenset[Operation]] = frozenset(("CREATE",))
 WRITE: Final[frozenset[Operation]] = frozenset(("CREATE", "UPDATE"))
 PODS: Final[frozenset[Name]] = frozenset((("", "pods"),))
 
+_MAX_LISTED: Final = 1024
+"""Namespaces whose lists are kept."""
+
 
 class Cache(Protocol):
     """A storage's watch cache (``storage.cacher.Cacher``)."""
 
     @property
     def ready(self) -> bool: ...
+
+    @property
+    def changes(self) -> int: ...
 
     async def start(self) -> None: ...
 
@@ -41,6 +47,8 @@ class Lookup:
         self._cache = cast("Cache", store.storage)
         self._root = store.resource.prefix()
         self._namespaced = store.resource.namespaced
+        self._listed: dict[str, list[Any]] = {}
+        self._listed_at = -1
 
     def _key(self, namespace: str, name: str) -> bytes:
         path = f"{self._root}{namespace}/{name}" if self._namespaced else f"{self._root}{name}"
@@ -62,10 +70,20 @@ class Lookup:
             return None
 
     async def list(self, namespace: str = "") -> list[Any]:
+        """All of a namespace, or of all namespaces. Not to be changed: it is kept until the cache has moved on."""
         cache = self._cache
         if not cache.ready:
             await cache.start()
-        return [entry.object for entry in cache.peek_all(namespace)]
+        changes = cache.changes
+        if changes != self._listed_at:
+            self._listed.clear()
+            self._listed_at = changes
+        found = self._listed.get(namespace)
+        if found is None:
+            if len(self._listed) >= _MAX_LISTED:
+                self._listed.clear()
+            found = self._listed[namespace] = [entry.object for entry in cache.peek_all(namespace)]
+        return found
 
 
 def refusal(attributes: Attributes, why: object) -> ApiError:
