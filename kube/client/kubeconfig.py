@@ -9,12 +9,11 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
-import yaml
+from msgspec import Struct, field
 
 from kube.apimachinery.names import dns1123_label
 
@@ -93,8 +92,7 @@ _CLUSTER_PATHS: Final = ("certificate-authority",)
 _USER_PATHS: Final = ("client-certificate", "client-key", "tokenFile")
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """How to reach one API server as one user. Certificates and keys are PEM; ``repr`` shows no secrets."""
 
     server: str
@@ -105,27 +103,32 @@ class Connection:
     tls_server_name: str = ""
     proxy_url: str = ""
     client_certificate: bytes = b""
-    client_key: bytes = field(default=b"", repr=False)
-    token: str = field(default="", repr=False)
+    client_key: bytes = b""
+    token: str = ""
     token_file: str = ""
     """Read again from time to time; goes before ``token``."""
     username: str = ""
-    password: str = field(default="", repr=False)
+    password: str = ""
     impersonate_user: str = ""
     impersonate_uid: str = ""
     impersonate_groups: tuple[str, ...] = ()
     impersonate_extra: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     exec: ExecConfig | None = None
 
+    def __repr__(self) -> str:
+        return f"Connection(server={self.server!r}, namespace={self.namespace!r})"
 
-@dataclass(frozen=True, slots=True)
-class Kubeconfig:
+
+class Kubeconfig(Struct, frozen=True):
     """Clusters, users and contexts by name, each as its file has it; paths are absolute once loaded."""
 
     clusters: Entries = field(default_factory=dict)
-    users: Entries = field(default_factory=dict, repr=False)
+    users: Entries = field(default_factory=dict)
     contexts: Entries = field(default_factory=dict)
     current_context: str = ""
+
+    def __repr__(self) -> str:
+        return f"Kubeconfig(contexts={list(self.contexts)}, current_context={self.current_context!r})"
 
     def merged_with(self, other: "Kubeconfig") -> "Kubeconfig":
         """What this has goes first; an entry of one name is taken whole from one side."""
@@ -284,6 +287,8 @@ def _read_tree(path: Path) -> Tree:
         raise ConfigNotFoundError(f"Config not found: {path}", path) from None
     except OSError as error:
         raise KubeconfigError(f"error loading config file {path}: {error.strerror}", path) from error
+    import yaml  # noqa: PLC0415  # 10 ms that a program without kubeconfigs must not pay
+
     try:
         tree = yaml.safe_load(text)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
@@ -422,6 +427,8 @@ def _base64(data: bytes) -> str:
 
 
 def _write_tree(path: Path, tree: Tree) -> None:
+    import yaml  # noqa: PLC0415  # as above
+
     target = path.resolve() if path.is_symlink() else path
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

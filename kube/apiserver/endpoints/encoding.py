@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from kube.api.resources import Resource
 from kube.apimachinery.meta.v1 import ListMeta, Status
@@ -24,8 +23,6 @@ PIECE: Final = 256 * 1024
 """Bytes of one piece of a long answer: at most a few milliseconds of work."""
 _WHOLE: Final = 100
 """Lists of no more items are put together at once."""
-
-_DUMPER: Final[Any] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 class _List(msgspec.Struct, frozen=True, rename={"api_version": "apiVersion"}):
@@ -61,9 +58,11 @@ def encode_document(document: bytes, form: Representation) -> bytes:
 
 def to_yaml(document: bytes) -> bytes:
     """As sigs.k8s.io/yaml writes it: block style, keys sorted."""
+    import yaml  # noqa: PLC0415  # 10 ms of every start, for a form that is seldom asked for
+
     text: str = yaml.dump(
         msgspec.json.decode(document),
-        Dumper=_DUMPER,
+        Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper),
         default_flow_style=False,
         allow_unicode=True,
         width=2**31 - 1,
