@@ -11,7 +11,6 @@ from kube.actors.runtime.errors import (
     ActorStoppedError,
     NameTakenError,
     RestartIntensityError,
-    StopTimeoutError,
 )
 from kube.actors.runtime.supervision import Restart, Strategy, Supervision
 from kube.actors.runtime.system import ActorSystem
@@ -484,52 +483,12 @@ async def test_what_does_not_stop_in_time_is_cancelled(caplog):
     assert log == ["start x", "handler cancelled", "on_stop cancelled"]
 
 
-async def test_what_ignores_its_cancellation_is_reported():
-    release = asyncio.Event()
-
-    class Deaf(Actor):
-        async def receive(self, message):
-            while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
-
-    system = ActorSystem()
-    system.spawn(Deaf, name="deaf").tell("go")
-    await settle()
-    stopping = asyncio.create_task(system.stop(timeout=0.01))
-    await asyncio.sleep(0.4)
-    release.set()
-    with pytest.raises(StopTimeoutError, match="did not stop in time: /deaf/handler"):
-        await stopping
-
-
 async def test_two_who_stop_the_same_wait_for_the_same_end(system):
     log = []
     ref = await system.start(lambda: AsyncChild("x", log), name="x")
     await asyncio.gather(system.stop_actor(ref), system.stop_actor(ref), ref.wait_stopped())
     assert log == ["start x", "stop x"]
     await ref.wait_stopped()
-
-
-async def test_a_stop_that_is_cancelled_can_be_done_again(system):
-    gate = asyncio.Event()
-
-    class Slow(Actor):
-        stop_timeout = 5
-
-        async def on_stop(self):
-            await gate.wait()
-
-    ref = await system.start(Slow, name="x")
-    stopping = asyncio.create_task(system.stop_actor(ref))
-    await settle()
-    stopping.cancel()
-    await settle()
-    gate.set()
-    await system.stop_actor(ref)
-    assert system.describe() == ()
 
 
 async def test_a_last_hook_that_raises_is_logged_and_stops_nothing(system, caplog):
@@ -547,45 +506,6 @@ async def test_a_last_hook_that_raises_is_logged_and_stops_nothing(system, caplo
         await system.stop()
     assert [record.fields["actor"] for record in caplog.records] == ["/b", "/a"]
     assert all(record.exc_info for record in caplog.records)
-
-
-async def test_a_handler_cancelled_from_outside_ends_its_actor(system):
-    class Busy(Actor):
-        async def receive(self, message):
-            self.task = asyncio.current_task()
-            tasks.append(self.task)
-            await asyncio.Event().wait()
-
-    tasks = []
-    ref = system.spawn(Busy, name="busy")
-    asking = asyncio.create_task(ref.ask("go", timeout=60))
-    await settle()
-    tasks[0].cancel()
-    await ref.wait_stopped()
-    with pytest.raises(ActorStoppedError):
-        await asking
-
-
-class Awaiting(Actor):
-    async def receive(self, message):
-        future = asyncio.get_running_loop().create_future()
-        future.cancel()
-        await future
-
-
-class Reading(Actor):
-    def receive(self, message):
-        future = asyncio.get_running_loop().create_future()
-        future.cancel()
-        return future.result()
-
-
-@pytest.mark.parametrize("kind", [Awaiting, Reading])
-async def test_a_handler_that_awaits_something_cancelled_has_failed(system, kind):
-
-    ref = system.spawn(kind, name="x")
-    with pytest.raises(ActorFailedError, match="CancelledError"):
-        await ref.ask("go", timeout=5)
 
 
 async def test_many_systems_live_side_by_side_and_leave_nothing():
