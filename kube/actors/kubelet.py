@@ -27,9 +27,11 @@ from kube.base.logging import Logger
 from kube.base.timers import Timer
 from kube.client.event_broadcaster import EventBroadcaster
 from kube.client.events import NORMAL
+from kube.client.interface import Options, Request
 from kube.client.reflector import Reflector
 from kube.client.store import Indexer
 from kube.client.typed import TypedClient
+from kube.client.watch import Watch
 from kube.cri.interface import ContainerEvent, RuntimeServiceError
 from kube.cri.simulated import SimulatedRuntime
 from kube.kubelet import events
@@ -49,8 +51,6 @@ from kube.kubelet.status_manager import StatusManager
 
 REGISTRATION: Final = Backoff(0.1, 7.0, factor=2.0, jitter=0.1)
 LEASE_JITTER: Final = 0.04
-FIRST_LOOK: Final = 0.02
-"""Seconds after which a node that has no pod CIDR looks whether it has been given one; then twice as many each time."""
 NODE_AFFINITY: Final = "NodeAffinity"
 
 
@@ -251,17 +251,19 @@ class Kubelet(Actor[StreamMessage]):
                 worker.wake()
 
     async def _await_network(self) -> None:
-        """Become ready soon after somebody has given the node its pod CIDR; later the heartbeats see to it."""
-        context, wait = self.context, FIRST_LOOK
-        while not self._has_network and wait < self._state.config.lease_renew_interval:
-            await context.clock.sleep(wait)
-            wait *= 2
-            try:
-                node = await self._client.get(Node, self._state.config.node_name, resource_version="0")
-                if node.spec.pod_cidr:
-                    await self._look_at_node()
-            except ApiError as error:
-                context.log.debug("node not read", error=str(error))
+        """Become ready as soon as somebody has given the node its pod CIDR. If the watch ends, the heartbeats see to it."""
+        node = self._state.node.metadata
+        options = Options(resource_version=node.resource_version, field_selector=f"metadata.name={node.name}")
+        request = Request(verb="watch", resource=self._client.resource(Node), options=options)
+        watch = Watch[Node](self._client.transport, request)
+        try:
+            async with watch:
+                async for event in watch:
+                    if event.object.spec.pod_cidr:
+                        await self._look_at_node()
+                        return
+        except ApiError as error:
+            self.context.log.debug("node not watched", error=str(error))
 
     async def _look_at_node(self) -> None:
         """See what others have made of the Node, and post its status where that is due. Raises ApiError."""
