@@ -185,6 +185,9 @@ class Instance:
         """The port that is listened on, 0 if none is."""
         return 0 if self._http is None else self._http.port
 
+    def _address(self) -> str:
+        return f"{self.options.host}:{self.port}"
+
     @property
     def url(self) -> str:
         """Where clients reach it; empty if it does not listen."""
@@ -232,7 +235,6 @@ class Instance:
         from kube.apiserver.server import Server  # noqa: PLC0415
 
         options, now = self.options, self._clock.now()
-        address = f"{options.host}:{options.port or DEFAULT_PORT}"
         documents = OpenAPIHandler(OpenAPI(self.table, KUBERNETES_GIT_VERSION))
         chain = FilterChain(
             authenticator=self._authenticator,
@@ -240,7 +242,10 @@ class Instance:
             table=self.table,
             resources=ResourceHandler(self.backend, BodyReader(self.table, self._yaml.read), self._clock),
             paths=PathHandler(
-                DiscoveryHandler(Discovery(self.table), address), self.health, self.metrics.render, documents
+                DiscoveryHandler(Discovery(self.table), self._address),
+                self.health,
+                self.metrics.render,
+                documents,
             ),
             metrics=self._requests,
             clock=self._clock,

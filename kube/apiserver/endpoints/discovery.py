@@ -4,6 +4,7 @@ The documents are made by `kube.api.discovery`. Source of the semantics: KEP-335
 discovery for ETags and content types.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from kube.api.discovery import AGGREGATED_GROUP, AGGREGATED_VERSIONS, Discovery
@@ -41,8 +42,8 @@ def aggregated_version(accept: str) -> str:
 
 
 class DiscoveryHandler:
-    def __init__(self, discovery: Discovery, address: str) -> None:
-        """`address`: the server's `host:port`, as clients reach it."""
+    def __init__(self, discovery: Discovery, address: Callable[[], str]) -> None:
+        """`address` gives the server's `host:port`, as clients reach it: a free port is known only when it is listened on."""
         self._discovery = discovery
         self._address = address
 
@@ -54,7 +55,7 @@ class DiscoveryHandler:
                 if version:
                     return self._aggregated(request, root == "api", version)
                 document: Any = (
-                    self._discovery.api_versions(self._address)
+                    self._discovery.api_versions(self._address())
                     if root == "api"
                     else self._discovery.group_list()
                 )
@@ -83,7 +84,7 @@ class DiscoveryHandler:
 
     def paths(self) -> list[str]:
         """What `/` lists of discovery."""
-        core = self._discovery.api_versions(self._address).versions
+        core = self._discovery.api_versions(self._address()).versions
         found = ["/api", "/apis", *(f"/api/{version}" for version in core)]
         for group in self._discovery.group_list().groups:
             found.append(f"/apis/{group.name}")

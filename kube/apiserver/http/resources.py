@@ -37,7 +37,7 @@ class ResourceHandler:
         """Raises ApiError. `warnings` is filled for the client."""
         if info.verb == "watch":
             return await self._watch(request, info, target, user)
-        form = self._form(request)
+        form = self._form(request, target)
         include = include_object(request.query) if form.transform == "Table" else ""
         options = parse_options(info.verb, request.query)
         body: Any = None
@@ -80,8 +80,10 @@ class ResourceHandler:
         delete = await self._bodies.read_delete_options(data, request.header("Content-Type"))
         return replace(options, delete=delete, dry_run=bool(delete.dry_run))
 
-    def _form(self, request: HttpRequest) -> Representation:
-        form = negotiate(request.header("Accept"))
+    def _form(self, request: HttpRequest, target: Target) -> Representation:
+        """What can only be created, a review or a binding, is no row of a table."""
+        verbs = (target.subresource or target.resource).verbs
+        form = negotiate(request.header("Accept"), transforms=verbs != ("create",))
         return with_pretty(form, request.query, request.header("User-Agent"))
 
 

@@ -103,7 +103,7 @@ async def api(server, admission) -> AsyncIterator[Api]:
         table=server.table,
         resources=ResourceHandler(backend, BodyReader(server.table), clock),
         paths=PathHandler(
-            DiscoveryHandler(Discovery(server.table), "127.0.0.1:6443"), health, metrics.render
+            DiscoveryHandler(Discovery(server.table), lambda: "127.0.0.1:6443"), health, metrics.render
         ),
         metrics=RequestMetrics(metrics),
         clock=clock,
