@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +70,31 @@ def test_python_snippet(block: Block, tmp_path: Path) -> None:
         asyncio.run(main())
 
 
-def commands(block: Block) -> Iterator[tuple[str, str]]:
-    """Each command of a console block with the first line of what it is said to print."""
+def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
+    """Each command of a console block with the lines that it is said to print."""
     lines = block.text.splitlines()
-    for number, line in enumerate(lines):
-        if line.startswith("$ "):
-            following = lines[number + 1] if number + 1 < len(lines) else "$ "
-            yield line[2:].split("  #")[0].rstrip(), "" if following.startswith("$ ") else following
+    starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+    for start_, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        yield lines[start_][2:].split("  #")[0].rstrip(), lines[start_ + 1 : end]
+
+
+GENERATED = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}(?= |$)")
+"""The end of a pod's name."""
+AGE = re.compile(r"\b(\d+[smh])+\b")
+
+
+def form(line: str) -> str:
+    """What of a line is the same each time."""
+    return " ".join(AGE.sub("AGE", GENERATED.sub("-NAME", line)).split())
+
+
+def shows(printed: str, expected: list[str]) -> bool:
+    """Whether the lines are there in their order, perhaps with others between them; one with … may go on."""
+    lines = iter([form(line) for line in printed.splitlines()])
+    return all(
+        any(line.startswith(wanted[:-1]) if wanted.endswith("…") else line == wanted for line in lines)
+        for wanted in map(form, expected)
+    )
 
 
 CONSOLE = [
@@ -114,24 +133,29 @@ def test_commands(document: Path, tmp_path: Path) -> None:
                 elif match := re.fullmatch(r"export (\w+)=(.*)", command):
                     environment[match.group(1)] = match.group(2).replace("~", str(home))
                 else:
-                    printed = _run(command, environment)
-                    if expected.split(" ")[0].isupper():
-                        assert " ".join(expected.split()) in " ".join(printed.split()), command
+                    _run(command, expected, environment)
     finally:
         if running is not None:
             assert stop(running) == 0
 
 
-def _run(command: str, environment: dict[str, str]) -> str:
-    done = subprocess.run(
-        command,
-        shell=True,
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
+def _run(command: str, expected: list[str], environment: dict[str, str]) -> None:
+    """A command that only looks may look again: pods need a moment."""
+    deadline = time.monotonic() + 20
+    while True:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=REPOSITORY,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}"
+        if shows(done.stdout, expected):
+            return
+        assert command.startswith("kubectl get "), f"{command}: {done.stdout}"
+        assert time.monotonic() < deadline, f"{command}: {done.stdout}"
