@@ -7,19 +7,26 @@ entered on, and leaves no task, thread, socket or file.
 import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from msgspec import Struct, field
 
 from kube.actors.api_server import ApiServer
-from kube.actors.controller_manager import ControllerManager, WaitSynced
+from kube.actors.controller_manager import ControllerManager, WaitSynced, enabled
 from kube.actors.kubelet import SimulatedNode, SimulatedNodes
 from kube.actors.runtime.supervision import Supervision
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.scheduler import SchedulerActor
 from kube.actors.store_member import start_members
+from kube.api.defaults import defaulter
+from kube.api.helpers.taints import NOT_READY
+from kube.api.resources.builtin import BUILTIN
 from kube.api.types.authentication_v1 import UserInfo
-from kube.api.types.core_v1 import Node
+from kube.api.types.core_v1 import Namespace, Node
+from kube.api.types.discovery_v1 import EndpointSlice
+from kube.api.types.rbac_v1 import ClusterRole
+from kube.api.types.scheduling_v1 import PriorityClass
+from kube.api.validation import rules
 from kube.apiserver.admission.chain import Chain
 from kube.apiserver.admission.plugins.chain import default_chain
 from kube.apiserver.authentication.interface import (
@@ -35,18 +42,21 @@ from kube.base.chance import Chance
 from kube.base.clock import Clock, SystemClock
 from kube.base.metrics import Metrics
 from kube.base.stall import StallGuard
-from kube.client import kubeconfig
 from kube.client.client import Client
 from kube.client.event_broadcaster import EventBroadcaster
-from kube.client.interface import Transport
+from kube.client.interface import Request, Transport
 from kube.client.isolation import IsolatedTransport
 from kube.client.mutation_detector import MutationDetector
 from kube.client.typed import TypedClient
-from kube.controllers.initializers import Settings, initializers
+from kube.client.watch import Watch
+from kube.controllers.initializers import INITIALIZERS, Settings, import_all, initializers
 from kube.controllers.nodeipam import cluster_cidr_for
 from kube.kubelet.config import KubeletConfig
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
+
+if TYPE_CHECKING:
+    from kube.client.kubeconfig import Kubeconfig
 
 ADMIN: Final = "kubernetes-admin"
 START_SECONDS: Final = 60.0
@@ -154,7 +164,9 @@ class Cluster:
             )
         self._start_nodes(system, chance)
         await manager.ask(WaitSynced(), timeout=START_SECONDS)
-        await self._nodes_ready()
+        await self._nodes_usable()
+        if self.loopback.instance is not None:
+            await self.loopback.instance.wait_written()
 
     async def stop(self) -> None:
         """End everything, within two seconds. Idempotent."""
@@ -250,9 +262,20 @@ class Cluster:
         node = self.nodes[config.node_name] = self._simulated.node(config)
         return node
 
-    async def _nodes_ready(self) -> None:
-        for config in self._configs:
-            await self.client.wait_for(Node, config.node_name, is_node_ready, timeout=START_SECONDS)
+    async def _nodes_usable(self) -> None:
+        """Until pods can be bound to every node: it is Ready, and whichever controller sees that has taken its taint away."""
+        tainted = "nodelifecycle" in enabled(INITIALIZERS, self.config.controllers)
+        waiting = dict.fromkeys(config.node_name for config in self._configs)
+        request = Request(verb="watch", resource=self.reader.resource(Node))
+        while waiting:
+            events = Watch[Node](self.reader.transport, request, buffer=1024 + 8 * len(waiting))
+            async with events:
+                async for event in events:
+                    node = event.object
+                    if is_node_ready(node) and not (tainted and _is_kept_from(node)):
+                        waiting.pop(node.metadata.name, None)
+                        if not waiting:
+                            return
 
     def _transport(self, user: UserInfo) -> Transport:
         return self.loopback.transport(user)
@@ -294,12 +317,14 @@ class Cluster:
         instance = self.loopback.instance
         return "" if instance is None else instance.url
 
-    def kubeconfig(self, name: str = "kube-actors") -> kubeconfig.Kubeconfig:
+    def kubeconfig(self, name: str = "kube-actors") -> "Kubeconfig":
         """The administrator's, with the certificates in it. Raises RuntimeError unless the cluster listens."""
+        from kube.client.kubeconfig import for_cluster  # noqa: PLC0415  # files and YAML, which most never need
+
         if not self.url or self._authority is None:
             raise RuntimeError("the cluster does not listen: give it listen=(host, port)")
         pair = self._authority.admin(self.system.clock.now())
-        return kubeconfig.for_cluster(
+        return for_cluster(
             name,
             self.url,
             ca=self._authority.certificate,
@@ -317,7 +342,24 @@ class Cluster:
         await self.nodes.pop(name).kill()
 
 
+def _is_kept_from(node: Node) -> bool:
+    return any(taint.key == NOT_READY for taint in node.spec.taints)
+
+
 def is_node_ready(node: Node) -> bool:
     return any(
         condition.type == "Ready" and condition.status == "True" for condition in node.status.conditions
     )
+
+
+def _import_parts() -> None:
+    """What a start uses and what is otherwise imported when it is first used: a host's loop shall not wait for it."""
+    import_all()
+    for row in BUILTIN:
+        assert row.type
+    for kind in (ClusterRole, EndpointSlice, Namespace, PriorityClass):
+        defaulter(kind)
+        rules(kind)
+
+
+_import_parts()

@@ -3,6 +3,7 @@
 Upstream: pkg/controlplane's Instance. The actor `kube.actors.api_server` owns one; tests make theirs.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from ipaddress import ip_network
@@ -126,6 +127,7 @@ class Instance:
         self._tasks = tasks if tasks is not None else self._own_tasks or TaskOwner("apiserver")
         self._log = get_logger(__name__)
         self._pending_hooks = dict.fromkeys(_HOOKS)
+        self._written = asyncio.Event()
         self._store_state = "not asked yet"
         self._stopping = False
 
@@ -272,6 +274,12 @@ class Instance:
             await self._clock.sleep(_RETRY.delay(attempt))
             attempt += 1
         del self._pending_hooks[name]
+        if not self._pending_hooks:
+            self._written.set()
+
+    async def wait_written(self) -> None:
+        """Until all that is written at the start is there, the roles too."""
+        await self._written.wait()
 
     async def _write_service(self) -> None:
         options = self.options

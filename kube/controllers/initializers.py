@@ -19,23 +19,25 @@ def _lazily(module: str, name: str) -> NewController:
     return make
 
 
-INITIALIZERS: Final[Mapping[str, NewController]] = {
-    "daemonset": _lazily("daemonset.controller", "DaemonSetController"),
-    "job": _lazily("job.controller", "JobController"),
-    "deployment": _lazily("deployment.controller", "DeploymentController"),
-    "replicaset": _lazily("replicaset.controller", "replica_set_controller"),
-    "replicationcontroller": _lazily("replicaset.controller", "replication_controller"),
-    "serviceaccount": _lazily("serviceaccount", "ServiceAccountController"),
-    "namespace": _lazily("namespace", "NamespaceController"),
-    "nodeipam": _lazily("nodeipam", "NodeIpamController"),
-    "endpointslice": _lazily("endpointslice.controller", "EndpointSliceController"),
-    "endpoint": _lazily("endpoints", "EndpointController"),
-    "garbagecollector": _lazily("garbagecollector.controller", "GarbageCollector"),
-    "nodelifecycle": _lazily("nodelifecycle.controller", "NodeLifecycleController"),
-    "taint-eviction": _lazily("tainteviction", "TaintEvictionController"),
-    "podgc": _lazily("podgc", "PodGarbageCollector"),
+_HOMES: Final = {
+    "daemonset": ("daemonset.controller", "DaemonSetController"),
+    "job": ("job.controller", "JobController"),
+    "deployment": ("deployment.controller", "DeploymentController"),
+    "replicaset": ("replicaset.controller", "replica_set_controller"),
+    "replicationcontroller": ("replicaset.controller", "replication_controller"),
+    "serviceaccount": ("serviceaccount", "ServiceAccountController"),
+    "namespace": ("namespace", "NamespaceController"),
+    "nodeipam": ("nodeipam", "NodeIpamController"),
+    "endpointslice": ("endpointslice.controller", "EndpointSliceController"),
+    "endpoint": ("endpoints", "EndpointController"),
+    "garbagecollector": ("garbagecollector.controller", "GarbageCollector"),
+    "nodelifecycle": ("nodelifecycle.controller", "NodeLifecycleController"),
+    "taint-eviction": ("tainteviction", "TaintEvictionController"),
+    "podgc": ("podgc", "PodGarbageCollector"),
 }
-"""In the order in which they start."""
+"""Name to module and maker, in the order in which they start."""
+
+INITIALIZERS: Final[Mapping[str, NewController]] = {name: _lazily(*home) for name, home in _HOMES.items()}
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -51,6 +53,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     node_monitor_grace_period: float = 50.0
     node_eviction_rate: float = 0.1
     """Nodes per second and zone."""
+
+
+def import_all() -> None:
+    """Import every controller now, not while a loop waits for its start."""
+    for module in (*(module for module, _ in _HOMES.values()), "root_ca_certificate_publisher"):
+        import_module(f"kube.controllers.{module}")
 
 
 def initializers(settings: Settings) -> dict[str, NewController]:
