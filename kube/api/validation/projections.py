@@ -6,6 +6,7 @@ Source of the semantics: pkg/apis/core/validation; the API page "Projected Volum
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from kube.api.types.core_v1 import (
@@ -73,6 +74,9 @@ def _validate_key_to_path(item: KeyToPath, path: Path, errors: Errors) -> None:
         validate_file_mode(item.mode, path.child("mode"), errors)
 
 
+_NOWHERE: Final = Path("projected")
+
+
 def validate_downward_api(source: DownwardAPIVolumeSource, path: Path, errors: Errors) -> None:
     validate_file_mode(source.default_mode, path.child("defaultMode"), errors)
     for item in source.items:
@@ -98,6 +102,23 @@ def _validate_downward_file(item: DownwardAPIVolumeFile, path: Path, errors: Err
 
 
 def validate_projected(source: ProjectedVolumeSource, path: Path, errors: Errors) -> None:
+    try:
+        sound = _is_sound(source)
+    except TypeError:  # a map somewhere within cannot be looked up
+        sound = False
+    if not sound:
+        _validate_sources(source, path, errors)
+
+
+@lru_cache(256)
+def _is_sound(source: ProjectedVolumeSource) -> bool:
+    """Whether a projected volume is without fault: nearly all are that of the service account's token."""
+    errors: Errors = []
+    _validate_sources(source, _NOWHERE, errors)
+    return not errors
+
+
+def _validate_sources(source: ProjectedVolumeSource, path: Path, errors: Errors) -> None:
     validate_file_mode(source.default_mode, path.child("defaultMode"), errors)
     taken: set[str] = set()
     for i, projection in enumerate(source.sources):
