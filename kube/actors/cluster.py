@@ -5,7 +5,7 @@ entered on, and leaves no task, thread, socket or file.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -22,7 +22,7 @@ from kube.api.defaults import defaulter
 from kube.api.helpers.taints import NOT_READY
 from kube.api.resources.builtin import BUILTIN
 from kube.api.types.authentication_v1 import UserInfo
-from kube.api.types.core_v1 import Namespace, Node
+from kube.api.types.core_v1 import ConfigMap, Namespace, Node, ServiceAccount
 from kube.api.types.discovery_v1 import EndpointSlice
 from kube.api.types.rbac_v1 import ClusterRole
 from kube.api.types.scheduling_v1 import PriorityClass
@@ -36,6 +36,7 @@ from kube.apiserver.authentication.interface import (
     NODES,
     SCHEDULER,
 )
+from kube.apiserver.bootstrap import NAMESPACES
 from kube.apiserver.instance import Instance, Loopback, ServerOptions
 from kube.apiserver.pki import CertificateAuthority
 from kube.base.chance import Chance
@@ -49,8 +50,10 @@ from kube.client.isolation import IsolatedTransport
 from kube.client.mutation_detector import MutationDetector
 from kube.client.typed import TypedClient
 from kube.client.watch import Watch
-from kube.controllers.initializers import INITIALIZERS, Settings, import_all, initializers
+from kube.controllers.initializers import Settings, import_all, initializers
 from kube.controllers.nodeipam import cluster_cidr_for
+from kube.controllers.root_ca_certificate_publisher import CONFIG_MAP
+from kube.controllers.serviceaccount import DEFAULT_NAME
 from kube.kubelet.config import KubeletConfig
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
@@ -164,7 +167,7 @@ class Cluster:
             )
         self._start_nodes(system, chance)
         await manager.ask(WaitSynced(), timeout=START_SECONDS)
-        await self._nodes_usable()
+        await self._usable()
         if self.loopback.instance is not None:
             await self.loopback.instance.wait_written()
 
@@ -262,18 +265,37 @@ class Cluster:
         node = self.nodes[config.node_name] = self._simulated.node(config)
         return node
 
-    async def _nodes_usable(self) -> None:
-        """Until pods can be bound to every node: it is Ready, and whichever controller sees that has taken its taint away."""
-        tainted = "nodelifecycle" in enabled(INITIALIZERS, self.config.controllers)
-        waiting = dict.fromkeys(config.node_name for config in self._configs)
-        request = Request(verb="watch", resource=self.reader.resource(Node))
+    async def _usable(self) -> None:
+        """Until pods can be created and bound: every node is Ready and has lost the taint that it is registered with, and
+        every namespace has what pods take for granted. What no controller sees to is not waited for.
+        """
+        controllers = enabled(initializers(Settings(root_ca="")), self.config.controllers)
+        tainted = "nodelifecycle" in controllers
+
+        def is_usable(node: Node) -> bool:
+            return is_node_ready(node) and not (tainted and _is_kept_from(node))
+
+        await self._seen(Node, (("", config.node_name) for config in self._configs), is_usable)
+        if "serviceaccount" in controllers:
+            await self._seen(ServiceAccount, ((namespace, DEFAULT_NAME) for namespace in NAMESPACES))
+        if "root-ca-certificate-publisher" in controllers:
+            await self._seen(ConfigMap, ((namespace, CONFIG_MAP) for namespace in NAMESPACES))
+
+    async def _seen(
+        self,
+        kind: type[Any],
+        names: Iterable[tuple[str, str]],
+        holds: Callable[[Any], bool] = lambda _: True,
+    ) -> None:
+        """Until each object, by namespace and name, has been seen as wanted."""
+        waiting = dict.fromkeys(names)
+        request = Request(verb="watch", resource=self.reader.resource(kind))
         while waiting:
-            events = Watch[Node](self.reader.transport, request, buffer=1024 + 8 * len(waiting))
-            async with events:
+            async with Watch[Any](self.reader.transport, request, buffer=1024 + 8 * len(waiting)) as events:
                 async for event in events:
-                    node = event.object
-                    if is_node_ready(node) and not (tainted and _is_kept_from(node)):
-                        waiting.pop(node.metadata.name, None)
+                    if holds(event.object):
+                        metadata = event.object.metadata
+                        waiting.pop((metadata.namespace, metadata.name), None)
                         if not waiting:
                             return
 

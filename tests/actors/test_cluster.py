@@ -18,7 +18,17 @@ from kube import Cluster
 from kube.actors.cluster import ClusterConfig
 from kube.api.helpers.pods import is_pod_ready
 from kube.api.types.apps_v1 import Deployment, DeploymentSpec
-from kube.api.types.core_v1 import ConfigMap, Container, Node, Pod, PodSpec, PodTemplateSpec, Toleration
+from kube.api.types.core_v1 import (
+    ConfigMap,
+    Container,
+    Event,
+    Node,
+    Pod,
+    PodSpec,
+    PodTemplateSpec,
+    Toleration,
+)
+from kube.api.types.rbac_v1 import ClusterRole
 from kube.apimachinery.meta.v1 import LabelSelector, ObjectMeta
 from kube.apiserver.server import ListenError
 
@@ -52,6 +62,32 @@ async def test_entered_means_that_everything_serves() -> None:
         assert all(
             any(c.type == "Ready" and c.status == "True" for c in node.status.conditions) for node in nodes
         )
+
+
+async def test_entered_means_that_pods_can_be_created_and_bound() -> None:
+    async with Cluster(nodes=2) as cluster:
+        assert not any(node.spec.taints for node in (await cluster.client.list(Node)).items)
+        for number in range(3):
+            pod = Pod(
+                metadata=ObjectMeta(name=f"pod-{number}", namespace=("default", "kube-system")[number % 2]),
+                spec=PodSpec(containers=(Container(name="web", image="nginx"),)),
+            )
+            await cluster.client.create(pod)
+        for number in range(3):
+            await cluster.client.wait_for(
+                Pod,
+                f"pod-{number}",
+                lambda pod: pod.status.phase == "Running",
+                namespace=("default", "kube-system")[number % 2],
+            )
+        events = (await cluster.client.list(Event)).items
+        assert not [event.message for event in events if event.type == "Warning"]
+
+
+async def test_entered_means_that_the_default_roles_are_there() -> None:
+    async with Cluster(nodes=0) as cluster:
+        roles = (await cluster.client.list(ClusterRole)).items
+        assert {"cluster-admin", "view", "system:kube-scheduler"} <= {role.metadata.name for role in roles}
 
 
 @pytest.mark.parametrize("replicas", [1, 3, 5])
