@@ -103,17 +103,10 @@ class PodWorker:
 
     def update(self, pod: Pod) -> None:
         """The API has a newer version. What this worker itself has written is no news."""
-        old, self.pod = self.pod.metadata, pod
+        old, self.pod = self.pod, pod
         self._runtime.pod = pod
-        new = pod.metadata
-        if (
-            new.generation == old.generation
-            and new.deletion_timestamp == old.deletion_timestamp
-            and new.deletion_grace_period_seconds == old.deletion_grace_period_seconds
-            and pod.status == self._said
-        ):
-            return
-        self.wake()
+        if _is_wanted_otherwise(pod, old) or pod.status != self._said:
+            self.wake()
 
     def remove(self, pod: Pod) -> None:
         """The API has no such pod any more; ``pod`` is its last version."""
@@ -206,8 +199,8 @@ class PodWorker:
             if self.pod.metadata.deletion_timestamp is None:
                 return
             if not self._let_go:
-                self._let_go = True
                 await self._manager.delete(self.pod)
+                self._let_go = True
             if self.pod.metadata.finalizers:
                 return
             self.removed = True
@@ -248,6 +241,8 @@ class PodWorker:
         self._said = written.status
         if self.pod is pod:
             self.pod = self._runtime.pod = written
+            if _is_wanted_otherwise(written, pod):
+                self._dirty = True  # the stream, which is behind, will have no news of it
 
     def _beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
         self._host.start(self._then_wake(work), name)
@@ -267,3 +262,13 @@ class PodWorker:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+
+
+def _is_wanted_otherwise(new: Pod, old: Pod) -> bool:
+    """Whether the spec has changed, or the pod is to go, or sooner than before."""
+    after, before = new.metadata, old.metadata
+    return (
+        after.generation != before.generation
+        or after.deletion_timestamp != before.deletion_timestamp
+        or after.deletion_grace_period_seconds != before.deletion_grace_period_seconds
+    )

@@ -4,6 +4,7 @@ import pytest
 
 from kube.api.helpers.pods import has_condition, is_pod_ready
 from kube.api.types.core_v1 import Container, ExecAction, Pod, Probe, ResourceRequirements
+from kube.apimachinery.errors import service_unavailable
 
 SIDECAR = Container(name="proxy", image="proxy:1", restart_policy="Always")
 CHECK = ExecAction(command=("check",))
@@ -430,3 +431,40 @@ async def test_what_cannot_be_read_stops_the_container_and_says_why(world):
     waiting = pod.status.container_statuses[0].state.waiting
     assert waiting.reason == "CreateContainerConfigError"
     assert "sim.kube-actors.dev/run-time" in waiting.message
+
+
+async def test_a_deletion_that_the_answer_to_a_write_tells_first_is_noticed(world, monkeypatch):
+    """The stream was broken and has listed anew: of the deletion it brings nothing that the worker has not seen."""
+    ref = await world.node().start(world.system)
+    kubelet = next(cell.actor for cell in world.system._cells() if cell.ref is ref)
+    manager = world.nodes.manager
+    write = type(manager).write
+
+    async def deleted_before(self, pod, status):
+        monkeypatch.undo()
+        kubelet._stream.stop()
+        await world.client.delete(Pod, "web")
+        return await write(self, pod, status)
+
+    monkeypatch.setattr(type(manager), "write", deleted_before)
+    await world.create("web")
+    await world.settle()
+    kubelet._stream._execute(kubelet._stream.reflector.start())
+    await world.client.wait_for_deletion(Pod, "web", timeout=5)
+
+
+async def test_a_pod_that_the_server_could_not_let_go_is_let_go_later(world, monkeypatch):
+    await world.node().start(world.system)
+    await world.create("web")
+    await world.running("web")
+    manager = world.nodes.manager
+
+    async def refused(_, pod):
+        monkeypatch.undo()
+        raise service_unavailable(f"nobody deletes {pod.metadata.name}")
+
+    monkeypatch.setattr(type(manager), "delete", refused)
+    await world.client.delete(Pod, "web")
+    for _ in range(3):
+        await world.advance(1)
+    await world.client.wait_for_deletion(Pod, "web", timeout=5)
