@@ -14,7 +14,7 @@ from kube.apiserver.endpoints.encoding import encode_result
 from kube.apiserver.endpoints.interface import Backend, ListResult, Result
 from kube.apiserver.endpoints.negotiation import Representation, negotiate, with_pretty
 from kube.apiserver.endpoints.options import parse_options, user_agent_manager
-from kube.apiserver.endpoints.requestinfo import RequestInfo, Target
+from kube.apiserver.endpoints.requestinfo import RequestInfo, Target, not_found
 from kube.apiserver.endpoints.tables import include_object
 from kube.apiserver.http.messages import Answer, HttpRequest, HttpResponse, HttpStream
 from kube.apiserver.http.watch import Frames, WatchStream
@@ -37,6 +37,8 @@ class ResourceHandler:
         """Raises ApiError. `warnings` is filled for the client."""
         if info.verb == "watch":
             return await self._watch(request, info, target, user)
+        if target.subresource is not None and target.subresource.is_connection:
+            raise not_found()
         form = self._form(request, target)
         include = include_object(request.query) if form.transform == "Table" else ""
         options = parse_options(info.verb, request.query)

@@ -96,6 +96,7 @@ async def test_people_get_indented_json(api):
     ("method", "path", "body", "headers", "code", "reason", "message"),
     [
         ("GET", "/api/v1/namespaces/default/frobs", None, {}, 404, "NotFound", "the server could not find the requested resource"),
+        ("POST", f"{PODS}/a/exec?command=ls", None, {}, 404, "NotFound", "the server could not find the requested resource"),
         ("PUT", PODS, b"{}", {}, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
         ("HEAD", PODS, None, {}, 405, None, None),
         ("POST", CONFIG_MAPS, b"{", {}, 400, "BadRequest", "the object provided is unrecognized (must be of type ConfigMap)"),
