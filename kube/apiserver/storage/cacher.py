@@ -123,18 +123,24 @@ class Cacher:
         return len(self._watchers)
 
     async def start(self) -> None:
-        """Wait until the cache follows the store. Raises ApiError (429) when that takes too long."""
+        """Wait until the cache follows the store. Raises ApiError: 429 when that takes too long, 503 when it is closed."""
         if self._stream is not None:
             return
-        if self._closed:
-            raise service_unavailable("storage is shut down")
-        task = self._start_task()
-        try:
-            async with asyncio.timeout(self._wait_seconds):
-                await asyncio.shield(task)
-        except TimeoutError:
-            raise too_many_requests("storage is (re)initializing", 1) from None
-        if self._stream is None:
+        if not (self._closed or self._tasks.closed):
+            task = self._start_task()
+            try:
+                async with asyncio.timeout(self._wait_seconds):
+                    # Gathered, since who waits for the task is not to be cancelled with it.
+                    await asyncio.gather(asyncio.shield(task), return_exceptions=True)
+            except TimeoutError:
+                raise too_many_requests("storage is (re)initializing", 1) from None
+        self._check_open()
+        if self._stream is None:  # it has broken since
+            raise too_many_requests("storage is (re)initializing", 1)
+
+    def _check_open(self) -> None:
+        """Raises ApiError (503)."""
+        if self._closed or self._tasks.closed:
             raise service_unavailable("storage is shut down")
 
     def close(self) -> None:
@@ -361,6 +367,7 @@ class Cacher:
         await self.start()
         asked = continue_token.parse_revision(options.resource_version)
         await self._reach(asked or (await self._storage.current_revision() if options.is_fresh else 0))
+        self._check_open()
         watcher = self._watchers.add(sink, options.selection, bookmarks=options.bookmarks)
         try:
             initial = await self._initial(options, asked, watcher)
@@ -406,6 +413,8 @@ class Cacher:
                 prev = known.pop(kv.key, None)
                 if prev is None and event.prev_kv is not None:
                     prev = self._storage.entry(event.prev_kv)
+                if prev is None and kv.version != 1:  # it was there before, but as what is compacted
+                    raise too_old_resource_version(after, kv.mod_revision)
                 entry = None if event.type is EventType.DELETE else self._storage.entry(kv)
                 if entry is not None:
                     known[kv.key] = entry

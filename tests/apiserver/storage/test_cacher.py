@@ -176,6 +176,39 @@ class TestWatch:
         assert (caught.value.code, caught.value.reason) == (410, "Expired")
         assert cacher.watches == 0
 
+    async def test_a_deletion_in_the_revision_that_is_compacted_is_not_passed_over(
+        self, cacher, store, fill, key, sink
+    ):
+        """What the key held before is compacted, so nobody can say whether a watcher has seen it."""
+        made = await fill("a", "b")
+        gone = await cacher.delete(key("a"))
+        await store.compact(gone.revision)
+        await cacher.start()
+        with pytest.raises(ApiError, match="too old resource version: ") as caught:
+            await cacher.watch(WatchOptions(resource_version=str(made[1].revision)), sink)
+        assert (caught.value.code, cacher.watches, sink.seen) == (410, 0, [])
+        await cacher.watch(WatchOptions(resource_version=str(gone.revision)), sink)
+        assert sink.seen == []
+
+    async def test_a_change_in_the_revision_that_is_compacted_is_not_taken_for_an_addition(
+        self, cacher, store, fill, label, sink
+    ):
+        made = await fill("a", "b")
+        changed = await label("a", app="web")
+        await store.compact(changed.revision)
+        await cacher.start()
+        with pytest.raises(ApiError, match="too old resource version: "):
+            await cacher.watch(WatchOptions(resource_version=str(made[1].revision)), sink)
+
+    async def test_an_addition_in_the_revision_that_is_compacted_is_known_to_be_one(
+        self, cacher, store, fill, sink
+    ):
+        made = await fill("a", "b")
+        await store.compact(made[1].revision)
+        await cacher.start()
+        await cacher.watch(WatchOptions(resource_version=str(made[0].revision)), sink)
+        assert sink.seen == [("ADDED", "b")]
+
     async def test_a_cancelled_watch_hears_nothing_more(self, cacher, fill, sink):
         watch = await cacher.watch(WatchOptions(), sink)
         watch.cancel()
@@ -366,3 +399,47 @@ class TestTrouble:
         await store.txn(Txn(success=puts))
         assert [len(batch) for batch in sink.batches] == [2]
         assert sink.seen == [("ADDED", "a"), ("ADDED", "b")]
+
+    @pytest.mark.parametrize("what", ["list", "watch", "get"])
+    async def test_who_waits_for_a_cache_that_is_shut_down_is_told_so(
+        self, cacher, etcd3, tasks, key, sink, monkeypatch, what
+    ):
+        async def never(self):
+            await asyncio.Event().wait()
+            yield [], 0
+
+        monkeypatch.setattr(type(etcd3), "everything", never)
+        asked = {
+            "list": lambda: cacher.get_list(ListOptions()),
+            "watch": lambda: cacher.watch(WatchOptions(), sink),
+            "get": lambda: cacher.get(key("a"), "0"),
+        }
+        waiting = asyncio.create_task(asked[what]())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        cacher.close()
+        await tasks.aclose()
+        with pytest.raises(ApiError, match="storage is shut down") as caught:
+            await waiting
+        assert caught.value.code == 503
+
+    async def test_a_watch_that_begins_while_the_cache_is_shut_down_does_not_hang(
+        self, cacher, etcd3, sink, monkeypatch
+    ):
+        await cacher.start()
+        asked, answer = asyncio.Event(), asyncio.Event()
+        current_revision = type(etcd3).current_revision
+
+        async def late(self):
+            asked.set()
+            await answer.wait()
+            return await current_revision(self)
+
+        monkeypatch.setattr(type(etcd3), "current_revision", late)
+        waiting = asyncio.create_task(cacher.watch(WatchOptions(), sink))
+        await asked.wait()
+        cacher.close()
+        answer.set()
+        with pytest.raises(ApiError, match="storage is shut down"):
+            await waiting
+        assert cacher.watches == 0
