@@ -1,10 +1,15 @@
 """Unmodified kubectl against the cluster as a whole: nodes, discovery, access, refusals."""
 
+import json
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.harness import Kubectl
+
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"k": "1"}}
 
 
 def test_cluster_info_and_version(kubectl: Kubectl) -> None:
@@ -24,6 +29,19 @@ def test_explain(kubectl: Kubectl) -> None:
     text = kubectl("explain", "pod.spec.containers.image")
     assert "Container image name" in text
     assert "replicas" in kubectl("explain", "deployment.spec")
+    assert re.search(r"\bmatchLabels\b", kubectl("explain", "deployment", "--recursive"))
+    assert "does not exist" in kubectl.refused("explain", "pod.spec.colour")
+
+
+def test_every_kind_can_be_listed_and_described(kubectl: Kubectl) -> None:
+    """kubectl 1.20 describes EndpointSlices by a version that is no longer served, and gets as far as upstream lets it."""
+    kinds = set(kubectl("api-resources", "--verbs=list", "-o", "name").split())
+    assert {"pods", "nodes", "deployments.apps", "leases.coordination.k8s.io"} <= kinds
+    listed = kubectl("get", ",".join(sorted(kinds)), "--all-namespaces", "-o", "wide")
+    assert "service/kubernetes" in listed
+    assert "node/node-0" in listed
+    described = ",".join(sorted(kinds - {"endpointslices.discovery.k8s.io"}))
+    assert "Name:               node-0" in kubectl("describe", described, "--all-namespaces")
 
 
 def test_nodes_are_ready(kubectl: Kubectl) -> None:
@@ -36,6 +54,7 @@ def test_nodes_are_ready(kubectl: Kubectl) -> None:
 def test_auth_can_i(kubectl: Kubectl) -> None:
     assert kubectl("auth", "can-i", "create", "deployments").strip() == "yes"
     assert kubectl("auth", "can-i", "*", "*").strip() == "yes"
+    assert "*.*" in kubectl("auth", "can-i", "--list")
     refused = kubectl.run("auth", "can-i", "delete", "nodes", "--as", "somebody")
     assert refused.stdout.strip() == "no"
     assert refused.returncode == 1
@@ -58,6 +77,45 @@ def test_create_generators(kubectl: Kubectl, namespace: str) -> None:
     assert kubectl.run("auth", "can-i", "delete", "pods", "--as", robot, *n).stdout.strip() == "no"
     kubectl("run", "single", "--image=nginx", "--restart=Never", *n)
     kubectl("wait", "pod/single", "--for=condition=Ready", "--timeout=30s", *n)
+
+
+def test_create_and_replace_from_files(kubectl: Kubectl, namespace: str, tmp_path: Path) -> None:
+    n = ("-n", namespace)
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(CONFIG_MAP | {"metadata": {"name": name}}))
+    kubectl("create", "-f", str(tmp_path), *n)
+    changed = CONFIG_MAP | {"metadata": {"name": "a"}, "data": {"k": "2"}}
+    kubectl("replace", "-f", "-", *n, stdin=json.dumps(changed))
+    assert kubectl.json("get", "configmap", "a", *n)["data"] == {"k": "2"}
+    kubectl("replace", "--force", "-f", str(tmp_path), *n)
+    assert kubectl.json("get", "configmap", "a", *n)["data"] == {"k": "1"}
+    kubectl("delete", "-f", str(tmp_path), *n)
+
+
+def test_get_watches(kubectl: Kubectl, namespace: str) -> None:
+    """``get -w`` prints each change as a row."""
+    n = ("-n", namespace)
+    kubectl("run", "single", "--image=nginx", *n)
+    watch = subprocess.Popen(
+        [kubectl.program, "get", "pods", "-w", "--output-watch-events", *n],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=kubectl.environment,
+    )
+    try:
+        assert watch.stdout is not None
+        assert watch.stdout.readline().split() == ["EVENT", "NAME", "READY", "STATUS", "RESTARTS", "AGE"]
+        assert watch.stdout.readline().split()[:2] == ["ADDED", "single"]
+        kubectl("delete", "pod", "single", "--wait=false", *n)
+        seen = []
+        for line in watch.stdout:
+            seen.append(line.split()[0])
+            if seen[-1] == "DELETED":
+                break
+        assert seen[-1] == "DELETED"
+    finally:
+        watch.kill()
+        watch.communicate()
 
 
 def test_cordon_taint_and_drain(kubectl: Kubectl, namespace: str) -> None:
