@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
 REPLICAS: Final = (1, 3, 5)
 GC_THRESHOLDS: Final = (50_000, 50, 100)
 """A server that allocates many long-lived objects pays for each collection of the young generation."""
+BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
 
 
 @click.command()
@@ -58,14 +60,28 @@ def up(  # noqa: PLR0917  # click passes them by name
 
     The store is in memory: when the command ends, the cluster is gone.
     """
-    from kube.base import logging  # noqa: PLC0415  # help and refusals come without it
-
-    logging.configure(level=log_level.upper())
     settings = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
     target = path.expanduser()
     _check_writable(target)
-    gc.set_threshold(*GC_THRESHOLDS)
-    run(_serve(settings, path, target, as_json=output == "json"))
+    gc.disable()
+    try:
+        _import_parts()
+        from kube.base import logging  # noqa: PLC0415  # as there
+
+        logging.configure(level=log_level.upper())
+        run(_serve(settings, path, target, as_json=output == "json"))
+    finally:
+        gc.enable()
+
+
+def _import_parts() -> None:
+    """Import the cluster. Nothing here multiplies matrices: numpy's threads for that take half as long to start as numpy."""
+    is_given = BLAS_THREADS in os.environ
+    os.environ.setdefault(BLAS_THREADS, "1")
+    import kube.actors.cluster  # noqa: F401, PLC0415  # help and refusals come without it
+
+    if not is_given:
+        del os.environ[BLAS_THREADS]
 
 
 def _check_writable(path: Path) -> None:
@@ -100,8 +116,8 @@ async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json:
             kubeconfig.write(target, cluster.kubeconfig())
         except kubeconfig.KubeconfigError as error:
             raise CommandError(f"{error}; name another file with --kubeconfig") from None
-        gc.freeze()
         _announce(cluster, settings, path, as_json=as_json)
+        _tend_garbage()
         await _until(stopped, cluster, live=not as_json and sys.stdout.isatty())
     finally:
         await cluster.stop()
@@ -125,6 +141,13 @@ async def _unless(
     finally:
         waiting.cancel()
     return True
+
+
+def _tend_garbage() -> None:
+    """From here on. What the start has made is hardly garbage, and stays: the collector need not look at it."""
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
 
 
 def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bool) -> None:
