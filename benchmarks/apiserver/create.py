@@ -1,45 +1,33 @@
 """Pods created over HTTPS: authenticated by certificate, allowed by RBAC, admitted, committed by all replicas.
 
-`python benchmarks/apiserver/create.py [--connections 1 16 64] [--runs 5] [--requests 3000]`. Checks at the end that
-every pod is there.
+`kube bench apiserver/create [--connections 1 16 64] [--before 0 1000 10000] [--runs 5] [--requests 3000]`. Checks at the end
+that every pod is there.
 """
 
-import json
-import ssl
-import urllib.request
-from collections.abc import Iterator
+from benchmarks.apiserver.load import Rows, Server, count_pods, creates, fill, measure, parser
+from benchmarks.harness import Report
 
-from load import NAMESPACE, Sample, Server, measure, parser, pod, request, table
-
-PODS = f"{NAMESPACE}/pods"
-
-
-def creates(prefix: str, count: int, size: int) -> Iterator[bytes]:
-    for number in range(count):
-        yield request("POST", PODS, pod(f"{prefix}-{number}", size))
+DESCRIPTION = (
+    "an API server with RBAC and the default admission chain, three replicas, a client with its TLS connections in "
+    "another process; at the end every pod is there"
+)
+BARS = {1: 1500.0, 16: 2500.0, 64: 2500.0}
 
 
-def count_pods(server: Server, context: ssl.SSLContext) -> int:
-    url = f"https://127.0.0.1:{server.port}{PODS}?limit=1"
-    with urllib.request.urlopen(url, context=context) as reply:
-        found = json.load(reply)
-    return len(found["items"]) + int(found["metadata"].get("remainingItemCount", 0))
-
-
-def main() -> None:
-    options = parser(__doc__, 3000, [1, 16, 64]).parse_args()
-    with Server(options) as server:
-
-        def run(number: int, connections: int) -> Sample:
-            prefix = f"pod-{connections}-{number}"
-            return measure(server, creates(prefix, options.requests, options.size), connections)
-
-        table(options, run)
-        expected = options.requests * options.runs * len(options.connections)
-        found = count_pods(server, server.tls())
-        if found != expected:
-            raise SystemExit(f"{found} pods are there, {expected} were created")
-
-
-if __name__ == "__main__":
-    main()
+def run(report: Report, arguments: list[str]) -> None:
+    settings = parser(3000, [1, 16, 64])
+    settings.add_argument(
+        "--before", type=int, nargs="+", default=[0, 1000, 10_000], help="pods that are there"
+    )
+    options = settings.parse_args(arguments)
+    report.settings.update(vars(options))
+    for before in options.before:
+        for connections in options.connections if before == options.before[0] else (16,):
+            rows = Rows(report, f"{connections} connections, {before} pods before", BARS.get(connections))
+            for _ in range(options.runs):
+                with Server(options) as server:
+                    fill(server, "before", max(before, 200), options.size)
+                    rows.add(measure(server, creates("pod", options.requests, options.size), connections))
+                    found, expected = count_pods(server), max(before, 200) + options.requests
+                    if found != expected:
+                        raise SystemExit(f"{found} pods are there, {expected} were created")

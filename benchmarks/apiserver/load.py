@@ -9,18 +9,22 @@ import asyncio
 import json
 import os
 import ssl
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPSConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
 
+from benchmarks.harness import Report
+
 ROOT = Path(__file__).parents[2]
 NAMESPACE = "/api/v1/namespaces/default"
+PODS = f"{NAMESPACE}/pods"
 
 
 class Server:
@@ -34,7 +38,7 @@ class Server:
     def __enter__(self) -> Self:
         self._directory = tempfile.TemporaryDirectory()
         self.files = Path(self._directory.name)
-        command = [sys.executable, str(ROOT / "benchmarks/apiserver/serve.py"), str(self.files)]
+        command = [sys.executable, "-m", "benchmarks.apiserver.serve", str(self.files)]
         command += self._flags
         self._process = subprocess.Popen(
             command,
@@ -64,9 +68,17 @@ class Server:
         return self._line()
 
     def tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=str(self.files / "ca.crt"))
-        context.load_cert_chain(self.files / "client.crt", self.files / "client.key")
-        return context
+        return tls_of(self.files)
+
+    def connect(self) -> HTTPSConnection:
+        """A blocking connection."""
+        return HTTPSConnection("127.0.0.1", self.port, context=self.tls())
+
+
+def tls_of(files: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(files / "ca.crt"))
+    context.load_cert_chain(files / "client.crt", files / "client.key")
+    return context
 
 
 class Connection(asyncio.Protocol):
@@ -126,16 +138,19 @@ class Sample(NamedTuple):
 def measure(server: Server, requests: Iterator[bytes], connections: int) -> Sample:
     latencies: list[float] = []
     before = server.usage()["cpu"]
-    seconds = _runner().run(_drive(server, requests, connections, latencies))
+    seconds = runner().run(_drive(server, requests, connections, latencies))
     cpu = server.usage()["cpu"] - before
-    latencies.sort()
     count = len(latencies)
-    return Sample(
-        count / seconds, latencies[count // 2] * 1e3, latencies[count * 99 // 100] * 1e3, cpu / count * 1e6
-    )
+    return Sample(count / seconds, *latency_percentiles(latencies), cpu / count * 1e6)
 
 
-def _runner() -> asyncio.Runner:
+def latency_percentiles(latencies: list[float]) -> tuple[float, float]:
+    """The median and the 99th of a hundred, in milliseconds."""
+    ordered = sorted(latencies)
+    return ordered[len(ordered) // 2] * 1e3, ordered[len(ordered) * 99 // 100] * 1e3
+
+
+def runner() -> asyncio.Runner:
     try:
         import uvloop  # noqa: PLC0415  # optional
     except ImportError:
@@ -189,8 +204,8 @@ def pod(name: str, size: int) -> bytes:
     return json.dumps(tree).encode()
 
 
-def parser(description: str | None, requests: int, connections: list[int]) -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(description=description)
+def parser(requests: int, connections: list[int]) -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser()
     made.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop", help="the server's")
     made.add_argument("--replicas", type=int, default=3)
     made.add_argument("--runs", type=int, default=5)
@@ -201,18 +216,34 @@ def parser(description: str | None, requests: int, connections: list[int]) -> ar
     return made
 
 
-def table(options: argparse.Namespace, run: Callable[[int, int], Sample]) -> None:
-    """Print the median (minimum, maximum) of all runs for each number of connections."""
-    version = sys.version.split()[0]
-    print(
-        f"Python {version}, {options.loop}, {options.replicas} replicas, {options.runs} runs of {options.requests}"
-    )
-    print("connections        requests/s (min, max)   p50 ms   p99 ms   server's CPU us/request")
-    for connections in options.connections:
-        samples = [run(number, connections) for number in range(options.runs)]
-        rates = sorted(sample.rate for sample in samples)
-        p50, p99, cpu = (
-            statistics.median(values) for values in zip(*(sample[1:] for sample in samples), strict=True)
+class Rows:
+    """The rows of one measured case: rate, latencies, and what the server's processor spent on a request."""
+
+    def __init__(self, report: Report, name: str, bar: float | None = None) -> None:
+        self._rows = (
+            report.row(name, "1/s", bar=bar, better="more"),
+            report.row(f"{name}: p50", "ms"),
+            report.row(f"{name}: p99", "ms"),
+            report.row(f"{name}: CPU", "us"),
         )
-        spread = f"{statistics.median(rates):,.0f} ({rates[0]:,.0f}, {rates[-1]:,.0f})"
-        print(f"{connections:>11} {spread:>28} {p50:>8.2f} {p99:>8.2f} {cpu:>12.0f}")
+
+    def add(self, sample: Sample) -> None:
+        for row, value in zip(self._rows, sample, strict=True):
+            row.samples.append(value)
+
+
+def fill(server: Server, prefix: str, count: int, size: int) -> None:
+    """Create pods, as fast as it goes."""
+    measure(server, creates(prefix, count, size), 16)
+
+
+def creates(prefix: str, count: int, size: int) -> Iterator[bytes]:
+    for number in range(count):
+        yield request("POST", PODS, pod(f"{prefix}-{number}", size))
+
+
+def count_pods(server: Server) -> int:
+    url = f"https://127.0.0.1:{server.port}{PODS}?limit=1"
+    with urllib.request.urlopen(url, context=server.tls()) as reply:
+        found = json.load(reply)
+    return len(found["items"]) + int(found["metadata"].get("remainingItemCount", 0))

@@ -1,6 +1,6 @@
 """An API server for the benchmarks, in a process of its own: HTTPS, RBAC, admission, a store of three replicas.
 
-`python benchmarks/apiserver/serve.py DIRECTORY [--loop asyncio|uvloop] [--replicas 3] [--profile FILE]` writes `ca.crt`, `client.crt` and
+`python -m benchmarks.apiserver.serve DIRECTORY [--loop asyncio|uvloop] [--replicas 3] [--profile FILE]` writes `ca.crt`, `client.crt` and
 `client.key` into the directory, prints a line of JSON with the port, and answers each line of standard input with one of
 its processor time and memory. The client is a user with the role `edit`. Ends with its input.
 """
@@ -20,6 +20,7 @@ from typing import Any
 from kube.actors.api_server import ApiServer
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
+from kube.api.types.core_v1 import ServiceAccount
 from kube.api.types.rbac_v1 import ClusterRoleBinding, RoleRef, Subject
 from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apiserver.authentication.interface import loopback
@@ -46,7 +47,12 @@ async def grant(api: Loopback) -> None:
     )
     row = instance.table.get(RBAC, "v1", "clusterrolebindings")
     assert row is not None
-    await api.transport(loopback()).call(Request(verb="create", resource=row, body=binding))
+    transport = api.transport(loopback())
+    await transport.call(Request(verb="create", resource=row, body=binding))
+    accounts = instance.table.get("", "v1", "serviceaccounts")
+    assert accounts is not None
+    account = ServiceAccount(metadata=ObjectMeta(name="default"))
+    await transport.call(Request(verb="create", resource=accounts, namespace="default", body=account))
 
 
 async def serve(directory: Path, replicas: int, profiler: cProfile.Profile | None) -> None:
@@ -55,8 +61,7 @@ async def serve(directory: Path, replicas: int, profiler: cProfile.Profile | Non
         store = LocalStore(StoreConfig(replicas=replicas), clock, chance.fork("store"))
         await start_members(system, store)
         authority, api = CertificateAuthority.create(clock.now(), chance), Loopback()
-        options = ServerOptions(disable_admission_plugins=("ServiceAccount",))
-        await system.start(partial(ApiServer, store, options, authority, api), name="api-server")
+        await system.start(partial(ApiServer, store, ServerOptions(), authority, api), name="api-server")
         await grant(api)
         authority.client(USER, (), clock.now()).write(directory, "client")
         (directory / "ca.crt").write_bytes(authority.certificate)

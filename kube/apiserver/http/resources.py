@@ -17,7 +17,7 @@ from kube.apiserver.endpoints.options import parse_options, user_agent_manager
 from kube.apiserver.endpoints.requestinfo import RequestInfo, Target, not_found
 from kube.apiserver.endpoints.tables import include_object
 from kube.apiserver.http.messages import Answer, HttpRequest, HttpResponse, HttpStream
-from kube.apiserver.http.watch import Frames, WatchStream
+from kube.apiserver.http.watch import Flusher, Frames, WatchStream
 from kube.base.clock import Clock
 from kube.client.interface import NO_OPTIONS, Options, Request
 
@@ -30,6 +30,7 @@ class ResourceHandler:
         self._backend = backend
         self._bodies = bodies
         self._clock = clock
+        self._flusher = Flusher()
 
     async def handle(
         self, request: HttpRequest, info: RequestInfo, target: Target, user: UserInfo, warnings: list[str]
@@ -70,7 +71,8 @@ class ResourceHandler:
         options = parse_options("watch", request.query)
         websocket = request.upgrade == "websocket"
         kind = (target.resource.group, target.resource.kind)
-        stream = WatchStream(Frames(form, kind, include, self._clock.now, chunked=not websocket))
+        frames = Frames(form, kind, include, self._clock.now, chunked=not websocket)
+        stream = WatchStream(frames, self._flusher)
         stream.started(await self._backend.watch(_call(info, target, options, None), user, stream))
         return HttpStream(stream, form.content_type, websocket=websocket)
 

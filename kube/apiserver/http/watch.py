@@ -1,4 +1,4 @@
-"""Watch streams: events as frames that all streams share, one write per turn of the loop and stream, bounded.
+"""Watch streams: events as frames that all streams share, one write per round and stream, bounded.
 
 Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers/watch.go. Frames are made on the way out, once per event
 and representation; a stream that does not take them keeps references to shared events, and is cut off when it has too
@@ -8,6 +8,7 @@ many. What is watched, and for how long, is in `kube.apiserver.endpoints.watch`.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any, Final
 
 from msgspec import Raw, Struct
@@ -26,6 +27,14 @@ MAX_PENDING: Final = 10_000
 _LOG: Final = get_logger(__name__)
 _WRITE: Final = 256 * 1024
 """Bytes of one write; what is left follows in the loop's next turn."""
+_JOINED: Final = 64
+"""As many events are written at once whatever their size."""
+_TURN_SECONDS: Final = 0.001
+_TURN_SECONDS_PER_EVENT: Final = 0.00002
+"""Streams get the longer turns, the more each has waiting: they must not fall behind for good."""
+_CHEAP_SECONDS: Final = 0.001
+"""A round that takes no longer needs no rest."""
+_MAX_REST_SECONDS: Final = 0.02
 
 
 class _Event(Struct, frozen=True):
@@ -86,6 +95,11 @@ class Frames:
         else:
             self._key, self._make = ("plain", chunked), _plain_chunk if chunked else _plain_line
 
+    @property
+    def shared(self) -> tuple[Any, ...] | None:
+        """What streams have in common whose next frames are the same for the same events; None for a chosen one."""
+        return self._key if self.chunked and not self._first else None
+
     def frame(self, event: StoredEvent) -> bytes:
         if self._first:
             self._first = False
@@ -106,6 +120,80 @@ class Frames:
         return self._wrap(_line(event.type, encode(partial_metadata(event.entry.object, self._version))))
 
 
+class Flusher:
+    """Lets the streams of a server write, so that everybody else has turns too.
+
+    A stream writes in the next turn of the loop while that is cheap. When many have something to write, as many do in each
+    turn as its time allows, and when all have, they rest for as long as it took: what comes meanwhile goes out in the next
+    round as one write per stream, so that the more there is to do, the cheaper it is.
+    """
+
+    def __init__(self) -> None:
+        self._due: deque[WatchStream] = deque()
+        """Who writes in this round."""
+        self._next: list[WatchStream] = []
+        """Who writes in the next one, when there has been a rest."""
+        self._scheduled = False
+        self._spent = 0.0
+        self._joined: dict[tuple[Any, ...], tuple[tuple[StoredEvent, ...], bytes]] = {}
+        """What was last written, by what its streams have in common."""
+
+    def schedule(self, stream: "WatchStream") -> None:
+        """Have the stream called soon."""
+        self._next.append(stream)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        self._due.extend(self._next)
+        self._next.clear()
+        self._spent = 0.0
+        self._turn()
+
+    def _turn(self) -> None:
+        due = self._due
+        begin = now = perf_counter()  # the time of the loop stands still within a turn
+        until = begin + _TURN_SECONDS + due[0].waiting * _TURN_SECONDS_PER_EVENT
+        while due:
+            try:
+                due.popleft().flush()
+            except Exception as error:  # noqa: BLE001  # one stream's failure is not the others'
+                _LOG.error("a watch stream cannot be written", exc_info=error)
+            now = perf_counter()
+            if now >= until:
+                break
+        self._spent += now - begin
+        loop = asyncio.get_running_loop()
+        if due:
+            loop.call_soon(self._turn)
+            return
+        self._joined.clear()
+        rest = self._spent if self._spent >= _CHEAP_SECONDS else 0.0
+        if self._next or rest:
+            loop.call_later(min(rest, _MAX_REST_SECONDS), self._rested)
+        else:
+            self._scheduled = False
+
+    def _rested(self) -> None:
+        if self._next:
+            self._begin()
+        else:
+            self._scheduled = False
+
+    def join(self, frames: Frames, events: tuple[StoredEvent, ...]) -> bytes:
+        """The frames of some events as one; made once in each round for all streams that write the same."""
+        key = frames.shared
+        if key is None:
+            return b"".join(map(frames.frame, events))
+        known = self._joined.get(key)
+        if known is not None and known[0] == events:
+            return known[1]
+        made = b"".join(map(frames.frame, events))
+        self._joined[key] = (events, made)
+        return made
+
+
 class WatchStream:
     """One watch on its way to one client: the sink of the watch and the source of the stream.
 
@@ -113,8 +201,9 @@ class WatchStream:
     cancelled; when the watch ends, the stream is finished, with the error as its last event.
     """
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: Frames, flusher: Flusher) -> None:
         self._frames = frames
+        self._flusher = flusher
         self._pending: deque[StoredEvent] = deque()
         self._initial = 0
         self._live = False
@@ -124,6 +213,11 @@ class WatchStream:
         self._writer: StreamWriter | None = None
         self._finish: Callable[[], None] | None = None
         self._handle: WatchHandle | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not written yet."""
+        return len(self._pending)
 
     def started(self, handle: WatchHandle) -> None:
         """The watch is on, and the initial state delivered: from here on events count."""
@@ -178,9 +272,9 @@ class WatchStream:
     def _schedule(self) -> None:
         if not self._scheduled and self._writer is not None:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            self._flusher.schedule(self)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         """Write what has come since the last turn, as much as the peer takes."""
         self._scheduled = False
         writer = self._writer
@@ -201,6 +295,13 @@ class WatchStream:
 
     def _write(self, writer: StreamWriter) -> None:
         pending, frame = self._pending, self._frames.frame
+        if self._frames.chunked and len(pending) <= _JOINED:
+            events = tuple(pending)
+            pending.clear()
+            self._initial = max(self._initial - len(events), 0)
+            if events:
+                writer.write(self._flusher.join(self._frames, events))
+            return
         parts: list[bytes] = []
         size = 0
         while pending and size < _WRITE:

@@ -12,7 +12,7 @@ from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.apiserver.endpoints.interface import Entry, StoredEvent
 from kube.apiserver.endpoints.negotiation import PLAIN, Representation
 from kube.apiserver.http import watch as watch_module
-from kube.apiserver.http.watch import Frames, WatchStream
+from kube.apiserver.http.watch import Flusher, Frames, WatchStream
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 ROOT = {"Authorization": "Bearer root"}
@@ -249,12 +249,18 @@ def event(name, type_="ADDED"):
 
 
 def new_stream(form=PLAIN):
-    return WatchStream(Frames(form, ("", "ConfigMap"), "Metadata", lambda: 0.0, chunked=True))
+    return WatchStream(Frames(form, ("", "ConfigMap"), "Metadata", lambda: 0.0, chunked=True), Flusher())
 
 
 async def turn():
     await asyncio.sleep(0)
     await asyncio.sleep(0)
+
+
+async def until(condition):
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  # turns of the loop are what it is about
+            await asyncio.sleep(0)
 
 
 async def test_events_of_one_turn_are_one_write():
@@ -279,6 +285,40 @@ async def test_frames_are_made_once_for_all_streams():
         stream.deliver([one])
     await turn()
     assert writers[0].frames[0] is writers[1].frames[0]
+
+
+async def test_others_have_turns_while_many_streams_write(monkeypatch):
+    """What comes while the first streams write is one more write for them, and part of the only one for the last."""
+    monkeypatch.setattr(watch_module, "_TURN_SECONDS", 0.0)
+    monkeypatch.setattr(watch_module, "_TURN_SECONDS_PER_EVENT", 0.0)
+    flusher = Flusher()
+    frames = [Frames(PLAIN, ("", "ConfigMap"), "", lambda: 0.0, chunked=True) for _ in range(8)]
+    streams, writers = [WatchStream(each, flusher) for each in frames], [Writer() for _ in range(8)]
+    for stream, writer in zip(streams, writers, strict=True):
+        stream.opened(writer, writer.finish)
+        stream.started(Handle())
+    await until(lambda: not flusher._scheduled)
+    for stream in streams:
+        stream.deliver([event("a")])
+    await until(lambda: writers[0].frames)
+    assert not writers[-1].frames
+    for stream in streams:
+        stream.deliver([event("b")])
+    await until(lambda: not flusher._scheduled)
+    assert [seen(writer.events) for writer in writers] == [[("ADDED", "a"), ("ADDED", "b")]] * 8
+    assert (len(writers[0].frames), len(writers[-1].frames)) == (2, 1)
+
+
+async def test_a_stream_that_cannot_be_written_stops_no_other():
+    flusher, broken, sound = Flusher(), Writer(), Writer()
+    broken.write = broken.abort = None
+    for writer in (broken, sound):
+        stream = WatchStream(Frames(PLAIN, ("", "ConfigMap"), "", lambda: 0.0, chunked=True), flusher)
+        stream.opened(writer, writer.finish)
+        stream.started(Handle())
+        stream.deliver([event("a")])
+    await turn()
+    assert seen(sound.events) == [("ADDED", "a")]
 
 
 async def test_an_error_is_the_last_event():
