@@ -20,7 +20,7 @@ from kube.actors.scheduler import SchedulerActor
 from kube.actors.store_member import start_members
 from kube.api.defaults import defaulter
 from kube.api.helpers.taints import NOT_READY
-from kube.api.resources.builtin import BUILTIN
+from kube.api.resources import builtin_table
 from kube.api.types.authentication_v1 import UserInfo
 from kube.api.types.core_v1 import ConfigMap, Namespace, Node, ServiceAccount
 from kube.api.types.discovery_v1 import EndpointSlice
@@ -377,7 +377,7 @@ def is_node_ready(node: Node) -> bool:
 def _import_parts() -> None:
     """What a start uses and what is otherwise imported when it is first used: a host's loop shall not wait for it."""
     import_all()
-    for row in BUILTIN:
+    for row in builtin_table().storages():
         assert row.type
     for kind in (ClusterRole, EndpointSlice, Namespace, PriorityClass):
         defaulter(kind)
