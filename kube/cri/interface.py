@@ -99,7 +99,10 @@ RESTART_POLICY = "io.kubernetes.pod.restartPolicy"
 
 
 class ContainerStatus(msgspec.Struct, frozen=True):
-    """``reason`` is set for what has ended: Completed, Error, OOMKilled, ..."""
+    """``reason`` is set for what has ended: Completed, Error, OOMKilled, ...
+
+    ``image`` is what the runtime calls the image, ``user_specified_image`` what the container was made with, "" if unknown.
+    """
 
     id: str
     name: str
@@ -113,6 +116,7 @@ class ContainerStatus(msgspec.Struct, frozen=True):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
+    user_specified_image: str = ""
 
 
 class PodStatus(msgspec.Struct, frozen=True):

@@ -226,6 +226,7 @@ class SimulatedRuntime:
             created_at=self._clock.now(),
             image=full_name(config.image),
             image_ref=config.image_ref,
+            user_specified_image=config.image,
         )
         container = self._containers[status.id] = _Container(pod, status, behaviour)
         pod.containers.insert(0, container)

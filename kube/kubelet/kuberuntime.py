@@ -345,7 +345,7 @@ class PodRuntime:
     # Killing
 
     def _kill(self, kill: Kill) -> bool:
-        """Stop a container whose probe has failed, beside; it is started again once it has ended."""
+        """Stop a container whose probe has failed or whose image is another, beside; it is started again once it has ended."""
         id_ = kill.status.id
         if id_ in self._killing:
             return False
@@ -409,7 +409,8 @@ class PodRuntime:
         return events.reference(self.pod, events.field_path(status.name, init=init))
 
     def _key(self, container: Container) -> str:
-        return f"{self.pod.metadata.uid}/{container.name}"
+        """Who backs off: another image begins anew."""
+        return f"{self.pod.metadata.uid}/{container.name}/{container.image}"
 
     def _wake(self, at: float) -> None:
         if self.wake_at is None or at < self.wake_at:

@@ -170,7 +170,9 @@ class _Steps:
             elif known.state is ContainerState.RUNNING:
                 self._check(container, known)
             elif known.state is ContainerState.EXITED:
-                if not should_restart(container, self.spec, known.exit_code):
+                if not should_restart(container, self.spec, known.exit_code) and not is_changed(
+                    container, known
+                ):
                     continue
                 self.start.append(Start(container, "regular", known))
             elif known.id not in self.under_way:
@@ -180,7 +182,10 @@ class _Steps:
 
     def _check(self, container: Container, known: ContainerStatus) -> Health:
         health = self.health.get(known.id, HEALTHY)
-        if health.failed:
+        if is_changed(container, known):
+            message = f"Container {container.name} definition changed, will be restarted"
+            self.kill.append(Kill(known, message))
+        elif health.failed:
             again = should_restart(container, self.spec, KILLED)
             self.kill.append(
                 Kill(
@@ -189,6 +194,14 @@ class _Steps:
                 )
             )
         return health
+
+
+def is_changed(container: Container, known: ContainerStatus) -> bool:
+    """Whether the image, all of a container's definition that can be updated and needs a restart, is another one now.
+
+    It is started again whatever the restart policy.
+    """
+    return known.user_specified_image not in ("", container.image)
 
 
 def _ended(known: ContainerStatus | None) -> ContainerStatus | None:

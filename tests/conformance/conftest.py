@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -26,7 +27,8 @@ def rest(kubeconfig: Path) -> Iterator[Rest]:
 
 @pytest.fixture
 def namespace(rest: Rest, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:50].strip("-")
+    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower())[:40].strip("-")
+    name += f"-{crc32(request.node.nodeid.encode()):08x}"
     rest.create("/api/v1/namespaces", {"metadata": {"name": name}})
     rest.until(f"/api/v1/namespaces/{name}/serviceaccounts/default", bool)
     yield name

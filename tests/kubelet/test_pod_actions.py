@@ -114,6 +114,20 @@ def test_a_failed_probe_kills(policy, message):
     assert [kill.message for kill in actions.kill] == [message]
 
 
+def made_with(image, state):
+    status = ContainerStatus("a", "a", 0, state, 0.0, "i", "r", user_specified_image=image)
+    return PodStatus(PodSandboxStatus("s", "u", 0, SandboxState.READY, 0.0), (status,))
+
+
+@pytest.mark.parametrize("policy", ["Always", "OnFailure", "Never"])
+def test_another_image_restarts_a_container_whatever_the_policy(policy):
+    pod = PodSpec(containers=(Container(name="a", image="new"),), restart_policy=policy)
+    assert summary(compute_pod_actions(pod, made_with("new", RUNNING), {}, {})) == []
+    actions = compute_pod_actions(pod, made_with("old", RUNNING), {}, {})
+    assert [kill.message for kill in actions.kill] == ["Container a definition changed, will be restarted"]
+    assert summary(compute_pod_actions(pod, made_with("old", EXITED), {}, {})) == ["start a"]
+
+
 STATES = st.sampled_from([CREATED, RUNNING, EXITED])
 
 
