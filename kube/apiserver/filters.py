@@ -20,6 +20,7 @@ from kube.apiserver.endpoints.encoding import encode_status
 from kube.apiserver.endpoints.interface import Attributes, Authorizer, Decision
 from kube.apiserver.endpoints.negotiation import negotiate_error, with_pretty
 from kube.apiserver.endpoints.requestinfo import RequestInfo, find_target, first, request_info
+from kube.apiserver.http.deadlines import Deadlines
 from kube.apiserver.http.impersonation import has_impersonation, impersonated
 from kube.apiserver.http.measure import RequestMetrics
 from kube.apiserver.http.messages import Answer, HttpRequest, HttpResponse
@@ -67,6 +68,7 @@ class FilterChain:
         self._clock = clock
         self._chance = chance
         self._causes = causes
+        self._deadlines = Deadlines(REQUEST_TIMEOUT)
         self._log = get_logger(__name__)
 
     async def handle(self, request: HttpRequest) -> Answer:
@@ -107,9 +109,12 @@ class FilterChain:
     async def _answered(self, request: HttpRequest, info: RequestInfo, warnings: list[str]) -> Answer:
         """The answer, or the error as one."""
         try:
-            if info.verb in _BOUNDED and "timeout" not in request.query:
+            if "timeout" in request.query:
+                async with asyncio.timeout(_time_allowed(request)):
+                    return await self._dispatch(request, info, warnings)
+            if info.verb in _BOUNDED:
                 return await self._dispatch(request, info, warnings)
-            async with asyncio.timeout(_time_allowed(request)):
+            with self._deadlines.begin():
                 return await self._dispatch(request, info, warnings)
         except ApiError as error:
             return _failure(request, error)
