@@ -27,7 +27,7 @@ from kube.apiserver.registry.rest import (
     allow_update,
 )
 from kube.apiserver.registry.strategy import Context, Strategy, Transaction
-from kube.apiserver.storage.errors import KeyExistsError, KeyNotFoundError, StorageError
+from kube.apiserver.storage.errors import KeyExistsError, KeyNotFoundError, PreconditionError, StorageError
 from kube.apiserver.storage.interface import (
     TTL,
     Entry,
@@ -54,6 +54,10 @@ class _EmptiedFinalizersError(Exception):
 
 class _DeleteNowError(Exception):
     """Nothing has to be written before the object goes."""
+
+
+class _HeldBackError(Exception):
+    """What is to be removed has got a finalizer since the deletion was planned."""
 
 
 class _AlreadyDeletingError(Exception):
@@ -229,7 +233,7 @@ class Store:
             )
         except _EmptiedFinalizersError as emptied:
             await attempt.finish(success=True)
-            return await self._delete_emptied(ctx, name, key, emptied.object, preconditions)
+            return await self._delete_emptied(ctx, key, emptied.object)
         except BaseException as error:
             await attempt.finish(success=False)
             if isinstance(error, KeyExistsError) and attempt.object is not None:
@@ -272,21 +276,17 @@ class Store:
             ctx.warn(warning)
         return strategy.canonicalize(obj)
 
-    async def _delete_emptied(
-        self, ctx: Context, name: str, key: bytes, obj: Any, preconditions: Preconditions | None
-    ) -> ObjectResult:
+    async def _delete_emptied(self, ctx: Context, key: bytes, obj: Any) -> ObjectResult:
         """Complete a deletion by an update that removed the last finalizer; the answer is the update's object."""
         options = DeleteOptions(dry_run=("All",) if ctx.dry_run else ())
         gone = obj
         try:
             entry = await (self._dry if ctx.dry_run else self.storage).delete(
-                key, preconditions=preconditions
+                key, preconditions=Preconditions(uid=obj.metadata.uid)
             )
             gone = entry.object
-        except KeyNotFoundError:
-            pass  # another update has done it
-        except StorageError as error:
-            raise interpret(error, ctx, name) from None
+        except (KeyNotFoundError, PreconditionError):
+            pass  # another update has done it, and the name may be another object's by now
         await self._finalize(ctx, gone, options, run_hooks=True)
         return ObjectResult(obj)
 
@@ -294,6 +294,15 @@ class Store:
 
     async def delete(
         self, ctx: Context, name: str, options: DeleteOptions, validate: Validate = allow
+    ) -> tuple[ObjectResult | StatusResult, bool]:
+        while True:
+            try:
+                return await self._delete(ctx, name, options, validate)
+            except _HeldBackError:
+                continue
+
+    async def _delete(
+        self, ctx: Context, name: str, options: DeleteOptions, validate: Validate
     ) -> tuple[ObjectResult | StatusResult, bool]:
         key = self.key(ctx.namespace, name)
         try:
@@ -348,6 +357,8 @@ class Store:
         """Delete from storage. Others may have done it since this request has marked the object."""
 
         async def check(entry: Entry) -> None:
+            if deletion.deletion_finalizers(self.strategy, entry.object.metadata, step.options):
+                raise _HeldBackError
             await step.validate(entry.object)
 
         try:

@@ -1,5 +1,7 @@
 """The generic registry store: what every resource does, over the real storage."""
 
+import asyncio
+
 import pytest
 from msgspec.structs import replace
 
@@ -417,3 +419,34 @@ async def test_an_update_may_decline_to_delete(server, ctx, config_map):
     await store.delete(ctx, "a", DeleteOptions())
     await store.update(ctx, "a", change(lambda old: with_meta(old, finalizers=())))
     assert isinstance((await store.get(ctx, "a")).object, ConfigMap)
+
+
+class TestRacesOfDeletion:
+    async def test_a_finalizer_that_comes_first_keeps_the_object(self, configmaps, ctx, config_map):
+        """The deletion has seen an object without it, and loses the race for the key."""
+        await configmaps.create(ctx, "", config_map())
+        adding = configmaps.update(ctx, "a", change(lambda old: with_meta(old, finalizers=("x/y",))))
+        _, (result, gone) = await asyncio.gather(adding, configmaps.delete(ctx, "a", DeleteOptions()))
+        assert not gone
+        assert result.object.metadata.finalizers == ("x/y",)
+        held = (await configmaps.get(ctx, "a")).object.metadata
+        assert (held.finalizers, held.deletion_timestamp) == (("x/y",), from_seconds(ctx.now))
+
+    async def test_the_last_finalizer_takes_nobody_elses_object_with_it(
+        self, configmaps, ctx, config_map, monkeypatch
+    ):
+        """Two take the finalizer away; before the second deletes, the first has, and the name is another's."""
+        await configmaps.create(ctx, "", config_map(finalizers=("x/y",)))
+        await configmaps.delete(ctx, "a", DeleteOptions())
+        storage = configmaps.storage
+        delete = type(storage).delete
+
+        async def late(self, key, **options):
+            monkeypatch.undo()
+            await storage.delete(key)
+            await configmaps.create(ctx, "", config_map())
+            return await delete(self, key, **options)
+
+        monkeypatch.setattr(type(storage), "delete", late)
+        await configmaps.update(ctx, "a", change(lambda old: with_meta(old, finalizers=())))
+        assert (await configmaps.get(ctx, "a")).object.metadata.deletion_timestamp is None
