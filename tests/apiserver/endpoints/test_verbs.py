@@ -387,14 +387,9 @@ class TestConnect:
         assert found == ("default", "p", {"command": "sh"}, "")
         assert (judge.asked[-1].verb, judge.asked[-1].subresource) == ("create", "exec")
         assert plugin.validated[-1].operation == "CONNECT"
-        log = replace_request(request, verb="get", subresource="log")
+        log = replace(request, verb="get", subresource="log")
         assert await verbs.connect(log, USER, None)
         assert plugin.validated[-1].subresource == "exec"
-
-
-def replace_request(request: Request, **changes) -> Request:
-    values = {name: getattr(request, name) for name in Request.__dataclass_fields__}
-    return Request(**{**values, **changes})
 
 
 class TestStoreErrors:
