@@ -5,6 +5,7 @@ Pure: paths come decoded, nothing is looked up but the resource table.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -18,6 +19,9 @@ Query = Mapping[str, Sequence[str]]
 """Every parameter with its values, in order; blank ones are kept."""
 
 NO_QUERY: Final[Query] = {}
+
+_MAX_KNOWN: Final = 256
+"""Characters of a path that is kept."""
 
 _VERBS: Final = {
     "POST": "create",
@@ -91,6 +95,18 @@ def is_true(text: str) -> bool:
 
 
 def request_info(method: str, path: str, query: Query = NO_QUERY) -> RequestInfo:
+    if query or len(path) > _MAX_KNOWN:
+        return _request_info(method, path, query)
+    return _known_info(method, path)
+
+
+@lru_cache(1024)
+def _known_info(method: str, path: str) -> RequestInfo:
+    """Collections are written to again and again."""
+    return _request_info(method, path, NO_QUERY)
+
+
+def _request_info(method: str, path: str, query: Query) -> RequestInfo:
     parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) >= 3:
         return _resource_info(method, path, query, "", parts[1:])

@@ -14,7 +14,7 @@ from kube.apiserver.endpoints.encoding import encode_result
 from kube.apiserver.endpoints.interface import Backend, ListResult, Result
 from kube.apiserver.endpoints.negotiation import Representation, negotiate, with_pretty
 from kube.apiserver.endpoints.options import parse_options, user_agent_manager
-from kube.apiserver.endpoints.requestinfo import RequestInfo, Target, not_found
+from kube.apiserver.endpoints.requestinfo import NO_QUERY, RequestInfo, Target, not_found
 from kube.apiserver.endpoints.tables import include_object
 from kube.apiserver.http.messages import Answer, HttpRequest, HttpResponse, HttpStream
 from kube.apiserver.http.watch import Flusher, Frames, WatchStream
@@ -89,6 +89,12 @@ class ResourceHandler:
         verbs = (target.subresource or target.resource).verbs
         form = negotiate(request.header("Accept"), transforms=verbs != ("create",))
         return with_pretty(form, request.query, request.header("User-Agent"))
+
+
+@lru_cache(maxsize=256)
+def _form(accept: str, user_agent: str) -> Representation:
+    """The form that is wanted where the query says nothing of it."""
+    return with_pretty(negotiate(accept), NO_QUERY, user_agent)
 
 
 def _call(info: RequestInfo, target: Target, options: Options, body: Any) -> Request:

@@ -19,8 +19,8 @@ CREATE: Final[frozenset[Operation]] = frozenset(("CREATE",))
 WRITE: Final[frozenset[Operation]] = frozenset(("CREATE", "UPDATE"))
 PODS: Final[frozenset[Name]] = frozenset((("", "pods"),))
 
-_MAX_LISTED: Final = 1024
-"""Namespaces whose lists are kept."""
+_MAX_KEPT: Final = 1024
+"""Objects, and namespaces' lists, that are kept."""
 
 
 class Cache(Protocol):
@@ -47,8 +47,10 @@ class Lookup:
         self._cache = cast("Cache", store.storage)
         self._root = store.resource.prefix()
         self._namespaced = store.resource.namespaced
+        self._found: dict[tuple[str, str], Any] = {}
         self._listed: dict[str, list[Any]] = {}
-        self._listed_at = -1
+        self._at = -1
+        """The state of the cache that these are of."""
 
     def _key(self, namespace: str, name: str) -> bytes:
         path = f"{self._root}{namespace}/{name}" if self._namespaced else f"{self._root}{name}"
@@ -59,8 +61,22 @@ class Lookup:
         cache = self._cache
         if not cache.ready:
             await cache.start()
-        entry = cache.peek(self._key(namespace, name))
-        return None if entry is None else entry.object
+        if cache.changes != self._at:
+            self._forget(cache.changes)
+        found = self._found.get((namespace, name))
+        if found is None:
+            entry = cache.peek(self._key(namespace, name))
+            if entry is None:
+                return None
+            if len(self._found) >= _MAX_KEPT:
+                self._found.clear()
+            found = self._found[namespace, name] = entry.object
+        return found
+
+    def _forget(self, changes: int) -> None:
+        self._found.clear()
+        self._listed.clear()
+        self._at = changes
 
     async def get_live(self, namespace: str, name: str) -> Any:
         """As ``get``, from the store."""
@@ -74,13 +90,11 @@ class Lookup:
         cache = self._cache
         if not cache.ready:
             await cache.start()
-        changes = cache.changes
-        if changes != self._listed_at:
-            self._listed.clear()
-            self._listed_at = changes
+        if cache.changes != self._at:
+            self._forget(cache.changes)
         found = self._listed.get(namespace)
         if found is None:
-            if len(self._listed) >= _MAX_LISTED:
+            if len(self._listed) >= _MAX_KEPT:
                 self._listed.clear()
             found = self._listed[namespace] = [entry.object for entry in cache.peek_all(namespace)]
         return found
