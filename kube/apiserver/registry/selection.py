@@ -7,7 +7,7 @@ labels that the kind does not have.
 from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, get_origin
+from typing import Any
 
 import msgspec
 
@@ -48,17 +48,24 @@ def _getter(cls: type[msgspec.Struct], field: SelectableField) -> FieldGetter:
 
 @lru_cache(512)
 def _string_path(cls: Any, path: str) -> str | None:
-    """The attributes of a field that is a string in every object, as attrgetter takes them; else None."""
+    """The attributes of a field that is a string in every object, as attrgetter takes them; else None.
+
+    An empty object tells: what is absent from it is None. (To resolve the annotations of a pod takes 2 ms.)
+    """
     steps: list[str] = []
+    try:
+        value: Any = cls()
+    except TypeError:  # no object of it is empty
+        return None
     for step in path.split("."):
-        if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
+        if not isinstance(value, msgspec.Struct):
             return None
-        found = next((field for field in msgspec.structs.fields(cls) if field.encode_name == step), None)
-        if found is None or get_origin(found.type) is not None:
+        name = dict(zip(value.__struct_encode_fields__, value.__struct_fields__, strict=True)).get(step)
+        if name is None:
             return None
-        steps.append(found.name)
-        cls = found.type
-    return ".".join(steps) if cls is str else None
+        steps.append(name)
+        value = getattr(value, name)
+    return ".".join(steps) if isinstance(value, str) else None
 
 
 class Selectors:
