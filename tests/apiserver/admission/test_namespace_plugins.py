@@ -240,6 +240,19 @@ async def test_concurrent_requests_do_not_share_the_last_of_a_quota(api):
     assert await used(api) == {"pods": "3"}
 
 
+async def test_what_one_quota_has_counted_is_given_back_when_another_refuses(api):
+    """Whichever is asked first; else a controller that tries again and again would use the others up."""
+    size = {"requests": quantities(cpu="400m", memory="1Gi")}
+    wide = {"pods": Quantity("9"), "requests.cpu": Quantity("4"), "requests.memory": Quantity("9Gi")}
+    await quota(api, wide, name="a")
+    await quota(api, {"pods": Quantity("0")}, name="m")
+    await quota(api, wide, name="z")
+    error = await refused(api.create(pod("p", **size)))
+    assert "exceeded quota: m" in error.message
+    none = {"pods": "0", "requests.cpu": "0", "requests.memory": "0"}
+    assert (await used(api, "a"), await used(api, "z")) == (none, none)
+
+
 async def test_what_a_quota_counts_must_be_said(api):
     await quota(api, {"limits.cpu": Quantity("1"), "requests.memory": Quantity("1Gi")})
     error = await refused(api.create(pod()))

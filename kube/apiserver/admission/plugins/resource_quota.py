@@ -1,7 +1,8 @@
 """ResourceQuota: what a namespace may use, counted before it is used.
 
 The usage is written to the quota's status before the object, by compare and swap, so that concurrent requests cannot
-both have the last of it. What is counted for a write that then fails is given back by the quota controller.
+both have the last of it. What one quota has counted when another refuses is given back at once; what is counted for a
+write that then fails is given back by the quota controller.
 Source of the semantics: k8s.io/apiserver/pkg/admission/plugin/resourcequota; the page "Resource Quotas".
 """
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from kube.api.helpers.resources import Amounts, add_amounts, amounts, quantities
 from kube.api.types.core_v1 import Pod, ResourceQuota
+from kube.apimachinery.errors import ApiError
 from kube.apimachinery.quantity import Quantity, add
 from kube.apiserver.admission.interface import Attributes, Operation
 from kube.apiserver.admission.plugins.lookup import Lookup, Name, Stores, refusal
@@ -43,13 +45,30 @@ class ResourceQuotaAdmission:
         delta = _delta(attributes)
         if not delta:
             return
+        charges: list[tuple[ResourceQuota, list[str]]] = []
         for quota in quotas:
             restricted = _restricted(quota, attributes)
             if not restricted:
                 continue
             _check_stated(attributes, quota, restricted)
             if any(delta.get(name) for name in restricted):
+                charges.append((quota, restricted))
+        await self._charge_all(attributes, delta, charges)
+
+    async def _charge_all(
+        self, attributes: Attributes, delta: Amounts, charges: list[tuple[ResourceQuota, list[str]]]
+    ) -> None:
+        """All of them or none. Raises ApiError (403)."""
+        done: list[tuple[ResourceQuota, list[str]]] = []
+        try:
+            for quota, restricted in charges:
                 await self._charge(attributes, quota, delta, restricted)
+                done.append((quota, restricted))
+        except ApiError:
+            back = {name: -value for name, value in delta.items()}
+            for quota, restricted in done:
+                await self._charge(attributes, quota, back, restricted)
+            raise
 
     async def _charge(
         self, attributes: Attributes, quota: ResourceQuota, delta: Amounts, restricted: list[str]
@@ -114,7 +133,7 @@ def _charged(
     asked = {name: delta[name] for name in restricted if name in delta and name in hard}
     after = dict(used)
     add_amounts(after, asked)
-    exceeded = [name for name in asked if after[name] > hard[name]]
+    exceeded = [name for name in asked if asked[name] > 0 and after[name] > hard[name]]
     if exceeded:
         why = (
             f"exceeded quota: {quota.metadata.name}, requested: {_told(_printable(asked), exceeded)}, "
