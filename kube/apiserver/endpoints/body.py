@@ -65,6 +65,23 @@ def expected_body(resource: Resource, subresource: Subresource | None) -> Expect
     return Expected(subresource.type, subresource.group, subresource.version, subresource.kind, also)
 
 
+def split_api_version(api_version: str) -> tuple[str, str]:
+    """Group and version."""
+    group, slash, version = api_version.partition("/")
+    return (group, version) if slash else ("", group)
+
+
+def unconvertible(api_version: str, kind: str, group: str, wanted: str, *, known: bool) -> str:
+    """Why something of one kind is not of the kind ``wanted``; ``known`` says whether there are things of its kind."""
+    if not known:
+        return (
+            f"no kind {quote(kind)} is registered for version {quote(api_version)}"
+            ' in scheme "pkg/api/legacyscheme/scheme.go:30"'
+        )
+    _, version = split_api_version(api_version)
+    return f"converting ({version}.{kind}) to ({_FOLDERS.get(group, group)}.{wanted}): unknown conversion"
+
+
 class BodyReader:
     """Decodes bodies. One per server: it knows which kinds there are."""
 
@@ -150,19 +167,11 @@ class BodyReader:
     def _wrong_kind(self, api_version: str, kind: str, expected: Expected) -> ApiError:
         """400 for a body of a kind that is another than the URL's."""
         row = self._table.by_api_version(api_version, kind)
-        group, slash, version = api_version.partition("/")
-        group, version = (group, version) if slash else ("", group)
-        if row is None:
-            why = (
-                f"no kind {quote(kind)} is registered for version {quote(api_version)}"
-                ' in scheme "pkg/api/legacyscheme/scheme.go:30"'
-            )
-            return cannot_be_handled(kind, version, expected.kind, why)
-        if (group, kind) == (expected.group, expected.kind):
+        group, version = split_api_version(api_version)
+        if row is not None and (group, kind) == (expected.group, expected.kind):
             return bad_request(
                 f"the API version in the data ({api_version}) does not match"
                 f" the expected API version ({expected.api_version})"
             )
-        internal = _FOLDERS.get(expected.group, expected.group)
-        why = f"converting ({version}.{kind}) to ({internal}.{expected.kind}): unknown conversion"
+        why = unconvertible(api_version, kind, expected.group, expected.kind, known=row is not None)
         return cannot_be_handled(kind, version, expected.kind, why)

@@ -6,7 +6,10 @@ Source of the semantics: k8s.io/apiserver/pkg/endpoints/handlers/patch.go; field
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from kube.api.patch_schema import has_patch_schema, patch_schema
+from kube.api.resources import builtin_table
 from kube.apimachinery import field, jsontext
 from kube.apimachinery.errors import (
     ApiError,
@@ -32,7 +35,8 @@ from kube.apimachinery.serializer import (
     strict_failure,
 )
 from kube.apimachinery.shapes import kind_of
-from kube.apiserver.registry.strategy import Context
+from kube.apiserver.endpoints.body import split_api_version, unconvertible
+from kube.apiserver.registry.strategy import Context, zero
 from kube.client.interface import Patch
 
 JSON_PATCH: Final = "application/json-patch+json"
@@ -86,7 +90,19 @@ class Patcher:
         if self._mode == WARN:
             for problem in problems:
                 self._ctx.warn(problem)
-        return decoded.object
+        return self._of_own_kind(decoded.object, data)
+
+    def _of_own_kind(self, obj: Any, data: bytes) -> Any:
+        """What an object is stays: a strategic merge patch that says otherwise is not heard, the others are refused."""
+        own = zero(self._kind)
+        if obj.kind == own.kind and obj.api_version == own.api_version:
+            return obj
+        kind, api_version = obj.kind or own.kind, obj.api_version or own.api_version
+        if self._type in _UNTYPED and (kind, api_version) != (own.kind, own.api_version):
+            known = builtin_table().by_api_version(api_version, kind) is not None
+            group, _ = split_api_version(own.api_version)
+            raise self._refusal(data, unconvertible(api_version, kind, group, own.kind, known=known))
+        return replace(obj, kind=own.kind, api_version=own.api_version)
 
     def _refusal(self, data: bytes, why: str) -> ApiError:
         """422 about the patch; it shows what came out, or for a strategic merge patch what went in."""

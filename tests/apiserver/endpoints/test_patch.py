@@ -192,3 +192,21 @@ class TestFieldValidation:
         data = '{"spec":{"nodeSelector":{"a":"b"},"nodeName":1}}'
         error = await refused(patch(STRATEGIC, data, plural="pods", field_validation="Strict"))
         assert 'Invalid value: "map[spec:map[nodeName:1 nodeSelector:map[a:b]]]"' in error.message
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ('{"kind":"Pod"}', "converting (v1.Pod) to (core.ConfigMap): unknown conversion"),
+        ('{"kind":"Thing"}', 'no kind "Thing" is registered for version "v1"'),
+        ('{"apiVersion":"v2"}', 'no kind "ConfigMap" is registered for version "v2"'),
+    ],
+    ids=["known kind", "unknown kind", "unknown version"],
+)
+async def test_a_patch_does_not_make_something_else_of_an_object(made, patch, change, why):
+    with pytest.raises(ApiError) as refused:
+        await patch(MERGE, change)
+    assert (refused.value.code, refused.value.reason) == (422, "Invalid")
+    assert why in refused.value.message
+    for changed in (await patch(STRATEGIC, change), await patch(MERGE, '{"kind":"","apiVersion":null}')):
+        assert (changed.kind, changed.api_version) == ("ConfigMap", "v1")
