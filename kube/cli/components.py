@@ -5,13 +5,14 @@ import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from kube.cli.errors import CommandError
-from kube.cli.runner import run
+from kube.cli.runner import end_at_ctrl_c, run
 
 Start = Callable[[Any, Any], Awaitable[None]]
 """Starts a component in an actor system, over a transport."""
@@ -19,7 +20,12 @@ Start = Callable[[Any, Any], Awaitable[None]]
 CONNECT_SECONDS: Final = 5.0
 
 
-def _common(command: Callable[..., None]) -> Callable[..., None]:
+def _common(function: Callable[..., None]) -> Callable[..., None]:
+    @wraps(function)
+    def command(**arguments: Any) -> None:
+        end_at_ctrl_c()
+        function(**arguments)
+
     for option in (
         click.option(
             "--kubeconfig",

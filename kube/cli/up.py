@@ -15,7 +15,7 @@ import click
 
 from kube.base.version import KUBERNETES_GIT_VERSION
 from kube.cli.errors import CommandError
-from kube.cli.runner import run
+from kube.cli.runner import end_at_ctrl_c, run
 
 DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
 REPLICAS: Final = (1, 3, 5)
@@ -63,6 +63,7 @@ def up(  # noqa: PLR0917  # click passes them by name
     settings = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
     target = path.expanduser()
     _check_writable(target)
+    end_at_ctrl_c()
     gc.disable()
     try:
         _import_parts()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -98,6 +99,46 @@ def test_up_writes_its_own_kubeconfig_and_merges_only_when_told(tmp_path: Path) 
         assert tree["current-context"] == "kube-actors"
     finally:
         assert stop(running) == 0
+
+
+INTERRUPTED_IMPORT = """
+import importlib.abc, os, signal, sys, weakref
+
+class Interrupt(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, *_):
+        if name == "kube.actors":
+            subject = Interrupt()
+            weakref.finalize(subject, os.kill, os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+from kube.cli.main import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("command", ["up", "scheduler", "controller-manager", "kubelet"])
+def test_an_early_ctrl_c_ends_it_at_once(command: str, tmp_path: Path) -> None:
+    """Also where Python loses the exception: in a callback while a module is imported."""
+    config = {
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": {"token": "t"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    options = {"up": ["--port", "0"], "kubelet": ["--node-name", "n"]}.get(command, [])
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IMPORT, command, "--kubeconfig", str(path), *options],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )
+    assert done.returncode == -signal.SIGINT
+    assert done.stdout + done.stderr == ""
 
 
 def test_kubeconfig_without_a_cluster_says_what_to_do(tmp_path: Path) -> None:

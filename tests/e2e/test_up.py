@@ -39,7 +39,7 @@ def test_it_ends_within_two_seconds_under_open_watches(tmp_path: Path, number: s
         printed, _ = running.process.communicate(timeout=10)
         assert time.monotonic() - started < STOP_SECONDS
         assert running.process.returncode == 0
-        assert [line.split()[0] for line in printed.splitlines()] == ["Try:"]
+        assert {line.split()[0] for line in printed.splitlines()} <= {"Try:"}
     finally:
         running.process.kill()
         for watch in watches:
