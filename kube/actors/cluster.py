@@ -6,6 +6,7 @@ entered on, and leaves no task, thread, socket or file.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -44,6 +45,7 @@ from kube.base.chance import Chance
 from kube.base.clock import Clock, SystemClock
 from kube.base.metrics import Metrics
 from kube.base.stall import StallGuard
+from kube.base.tasks import TaskOwner
 from kube.client.client import Client
 from kube.client.event_broadcaster import EventBroadcaster
 from kube.client.interface import Request, Transport
@@ -134,6 +136,7 @@ class Cluster:
         self._store: LocalStore | None = None
         self._guard: StallGuard | None = None
         self._client: Client | None = None
+        self._ending: asyncio.Task[None] | None = None
         self._authority: CertificateAuthority | None = None
         self._simulated: SimulatedNodes | None = None
         self._detector = MutationDetector() if self.config.detect_mutations else None
@@ -173,22 +176,41 @@ class Cluster:
             await self.loopback.instance.wait_written()
 
     async def stop(self) -> None:
-        """End everything, within two seconds. Idempotent."""
+        """End everything, within two seconds. Idempotent.
+
+        Whoever is cancelled while this runs is so when all has ended. Raises StopTimeoutError when an actor ignored its
+        cancellation.
+        """
+        if self._ending is None:
+            self._ending = TaskOwner("cluster", on_error=lambda *_: None).start(self._stop(), name="stop")
+        ending, cancelled = self._ending, False
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError:
+                cancelled = True
+            except Exception:  # noqa: BLE001  # raised below
+                break
+        self._ending = None
+        if cancelled:
+            raise asyncio.CancelledError
+        ending.result()
+
+    async def _stop(self) -> None:
+        """What was begun last ends first; what fails to end keeps nothing else from it."""
         system, self._system = self._system, None
-        if self._client is not None:
-            await self._client.aclose()
-            self._client = None
-        if self._simulated is not None:
-            await self._simulated.broadcaster.aclose()
-            self._simulated = None
-        if system is not None:
-            await system.stop()
-        if self._store is not None:
-            await self._store.aclose()
-            self._store = None
-        if self._guard is not None:
-            self._guard.stop()
-            self._guard = None
+        async with AsyncExitStack() as parts:
+            if self._guard is not None:
+                parts.callback(self._guard.stop)
+            if self._store is not None:
+                parts.push_async_callback(self._store.aclose)
+            if system is not None:
+                parts.push_async_callback(system.stop)
+            if self._simulated is not None:
+                parts.push_async_callback(self._simulated.broadcaster.aclose)
+            if self._client is not None:
+                parts.push_async_callback(self._client.aclose)
+            self._client = self._simulated = self._store = self._guard = None
         if self._detector is not None:
             self._detector.verify()
 

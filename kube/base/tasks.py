@@ -69,7 +69,7 @@ class TaskOwner:
     async def aclose(self) -> None:
         """Cancel all tasks, the last started first, and wait until all have ended; then nothing can be started.
 
-        A task that closes its own owner is left to end by itself. What a task raises while it is cancelled goes to
+        The wait can be given up where a task ignores its cancellation. A task that closes its own owner is left to end by itself. What a task raises while it is cancelled goes to
         `on_error` like any other exception.
         """
         self._closed = True
@@ -77,8 +77,8 @@ class TaskOwner:
         while pending := [task for task in self._tasks if task is not current]:
             for task in reversed(pending):
                 task.cancel(f"{self.name} closes")
-            await asyncio.gather(*reversed(pending), return_exceptions=True)
-            for task in pending:
+            for task in reversed(pending):
+                await ended(task)
                 self._done(task)  # its own callback may be a turn away
         if self._failed is not None and not self._failed.done():
             self._failed.cancel()
@@ -102,3 +102,20 @@ class TaskOwner:
             self._failure = exception
             if self._failed is not None and not self._failed.done():
                 self._failed.set_exception(exception)
+
+
+async def ended(task: "asyncio.Task[Any]") -> None:
+    """Wait until a task has ended; neither its result nor a cancellation of the wait touch it."""
+    if task.done():
+        return
+    over = asyncio.get_running_loop().create_future()
+
+    def tell(_: object) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    task.add_done_callback(tell)
+    try:
+        await over
+    finally:
+        task.remove_done_callback(tell)

@@ -143,3 +143,25 @@ async def test_it_closes_as_a_context():
         task = owner.start(forever(), name="task")
         await asyncio.sleep(0)
     assert task.cancelled()
+
+
+async def test_closing_can_be_given_up_where_a_task_ignores_its_cancellation():
+    release = asyncio.Event()
+
+    async def deaf():
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    owner = TaskOwner("owner")
+    task = owner.start(deaf(), name="deaf")
+    await asyncio.sleep(0)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await owner.aclose()
+    assert not task.done()
+    release.set()
+    await owner.aclose()
+    assert task.done()

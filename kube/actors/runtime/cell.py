@@ -15,7 +15,7 @@ from kube.actors.runtime.supervision import Restart
 from kube.actors.runtime.supervisor import Supervisor
 from kube.actors.runtime.turns import State, Turns, close
 from kube.base.logging import Logger, get_logger
-from kube.base.tasks import TaskOwner
+from kube.base.tasks import TaskOwner, ended
 
 if TYPE_CHECKING:
     from kube.actors.runtime.system import ActorSystem
@@ -29,6 +29,7 @@ class Cell(Turns):
 
     __slots__ = (
         "_children",
+        "_deaf",  # a task has ignored its cancellation and was given up
         "_factory",
         "_gone",  # no last hook is due: it has run, or the first never did
         "_leaving",
@@ -67,6 +68,7 @@ class Cell(Turns):
         self._factory = factory
         self._runtime_tasks: TaskOwner | None = None
         self._children: Supervisor | None = None
+        self._deaf = False
         self.failure: BaseException | None = None
         self._starting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -266,7 +268,7 @@ class Cell(Turns):
         self.state = State.STOPPING
         self.mailbox.close()
         await self.teardown(None, deadline)
-        if self._runtime_tasks is not None:
+        if self._runtime_tasks is not None and not self._deaf:
             await self._runtime_tasks.aclose()
         self._bury()
 
@@ -291,6 +293,7 @@ class Cell(Turns):
             task.cancel()
             await _ended(task, GRACE)
         if not task.done():
+            self._deaf = True
             self.system.left_over(task.get_name())
 
 
@@ -302,20 +305,9 @@ async def _await_last(hook: Awaitable[None], log: Logger) -> None:
 
 
 async def _ended(task: "asyncio.Task[Any]", seconds: float | None = None) -> None:
-    """Wait until a task has ended, at most so many seconds; neither its result nor a cancellation of the wait touch it."""
-    if task.done():
-        return
-    ended = asyncio.get_running_loop().create_future()
-
-    def tell(_: object) -> None:
-        if not ended.done():
-            ended.set_result(None)
-
-    task.add_done_callback(tell)
+    """Wait until a task has ended, at most so many seconds."""
     try:
         async with asyncio.timeout(seconds):
-            await ended
+            await ended(task)
     except TimeoutError:
         return
-    finally:
-        task.remove_done_callback(tell)

@@ -18,25 +18,39 @@ async def settle(turns=50):
         await asyncio.sleep(0)
 
 
-async def test_what_ignores_its_cancellation_is_reported():
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [("receive", "/deaf/handler"), ("on_stop", "/deaf/last hook"), ("task", "/deaf")],
+)
+async def test_what_ignores_its_cancellation_is_reported_and_not_waited_for(part, told):
     release = asyncio.Event()
+
+    async def ignore(*_):
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
 
     class Deaf(Actor):
         async def receive(self, message):
-            while not release.is_set():
-                try:
-                    await release.wait()
-                except asyncio.CancelledError:
-                    continue
+            if part == "receive":
+                await ignore()
+            elif part == "task":
+                self.context.tasks.start(ignore(), name="deaf")
+
+        async def on_stop(self):
+            if part == "on_stop":
+                await ignore()
 
     system = ActorSystem()
     system.spawn(Deaf, name="deaf").tell("go")
     await settle()
-    stopping = asyncio.create_task(system.stop(timeout=0.01))
-    await asyncio.sleep(0.4)
+    with pytest.raises(StopTimeoutError, match=f"did not stop in time: {told}$"):
+        async with asyncio.timeout(2):
+            await system.stop(timeout=0.01)
     release.set()
-    with pytest.raises(StopTimeoutError, match="did not stop in time: /deaf/handler"):
-        await stopping
+    await settle()
 
 
 async def test_a_stop_that_is_cancelled_can_be_done_again(system):
