@@ -237,8 +237,8 @@ def test_strict_failure_lists_the_problems():
         ('{"spec":{"data":{"a":"!!"}}}', "illegal base64 data at input byte 0"),
         ("[]", "json: cannot unmarshal array into Go value of type test_serializer.Thing"),
         ("{", "unexpected end of JSON input"),
-        ('{"spec":{"nested":' * 5000, "exceeded max depth"),
-        ('{"spec":{"extra":' + "[" * 5000 + "]" * 5000 + "}}", "exceeded max depth"),
+        ('{"spec":{"nested":' * 100_000, "exceeded max depth"),
+        ('{"spec":{"extra":' + "[" * 100_000 + "]" * 100_000 + "}}", "exceeded max depth"),
     ],
     ids=lambda value: value[:60],
 )
