@@ -4,13 +4,21 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kube import Cluster
 from kube.actors.runtime.actor import Actor
 from kube.actors.runtime.errors import StopTimeoutError
+from kube.api.types.apps_v1 import Deployment, DeploymentSpec
+from kube.api.types.core_v1 import Container, Pod, PodSpec, PodTemplateSpec
+from kube.apimachinery.errors import ApiError
+from kube.apimachinery.meta.v1 import LabelSelector, ObjectMeta
+from kube.client.informer import Informer
 
 
 def left() -> tuple[int, int, int]:
@@ -100,3 +108,87 @@ async def test_what_does_not_end_in_time_is_told_and_keeps_nothing_else_from_end
     await turns(5)
     assert left() == before
     await cluster.stop()
+
+
+def deployment(name: str, replicas: int) -> Deployment:
+    labels = {"app": name}
+    pod = PodSpec(containers=(Container(name="web", image="nginx"),))
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=labels), spec=pod)
+    spec = DeploymentSpec(replicas=replicas, selector=LabelSelector(match_labels=labels), template=template)
+    return Deployment(metadata=ObjectMeta(name=name), spec=spec)
+
+
+async def persistently(call: Callable[[], Awaitable[Any]]) -> Any:
+    """As a client does that is told to come again: by 503 while the API server restarts."""
+    while True:
+        try:
+            return await call()
+        except ApiError as error:
+            if error.code != 503:
+                raise
+            await asyncio.sleep(0.01)
+
+
+async def ready(cluster: Cluster, name: str, replicas: int) -> None:
+    def is_ready(found: Deployment) -> bool:
+        return found.status.ready_replicas == found.status.replicas == replicas
+
+    await persistently(lambda: cluster.client.wait_for(Deployment, name, is_ready, timeout=15))
+
+
+def fail(cluster: Cluster, path: str) -> None:
+    cell = next(cell for cell in cluster.system._cells() if cell.path == path)
+    cell.fail(RuntimeError("a bug"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/store-1",
+        "/store-2",
+        "/api-server",
+        "/scheduler",
+        "/scheduler/pods.v1",
+        "/controller-manager",
+        "/controller-manager/pods.v1",
+        "/controller-manager/replicaset",
+        "/kubelet-node-0",
+    ],
+)
+async def test_a_part_that_fails_is_replaced_and_everything_goes_on(path) -> None:
+    """In the middle of work. A watch that was open before adds up to what is there after."""
+    async with Cluster(nodes=2, replicas=3, detect_mutations=True) as cluster:
+        client, known = cluster.client, {}
+
+        def added(pod: Pod) -> None:
+            assert pod.metadata.uid not in known
+            known[pod.metadata.uid] = pod
+
+        def updated(old: Pod, new: Pod) -> None:
+            assert known[old.metadata.uid] == old
+            known[new.metadata.uid] = new
+
+        async with Informer(client, Pod) as pods:
+            pods.add_handler(added, updated, lambda old: known.pop(old.metadata.uid))
+            await client.create(deployment("before", 3))
+            await ready(cluster, "before", 3)
+            creating = [
+                asyncio.create_task(persistently(partial(client.create, deployment(f"amid-{number}", 2))))
+                for number in range(3)
+            ]
+            await turns(20)
+            fail(cluster, path)
+            await asyncio.gather(*creating)
+            await persistently(lambda: client.delete(Deployment, "before"))
+            for number in range(3):
+                await ready(cluster, f"amid-{number}", 2)
+            await client.create(deployment("after", 2))
+            await ready(cluster, "after", 2)
+            async with asyncio.timeout(15):
+                while True:
+                    found = {pod.metadata.uid: pod for pod in (await client.list(Pod)).items}
+                    if len(found) == 8 and found == known:
+                        break
+                    await asyncio.sleep(0.02)
+        info = next(info for info in cluster.system.describe() if info.path == path)
+        assert info.restarts == 1
