@@ -14,8 +14,8 @@ import click
 from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
 
-Start = Callable[[Any, Any], Awaitable[None]]
-"""Starts a component in an actor system, over a transport."""
+Start = Callable[[Any, Any, contextlib.AsyncExitStack], Awaitable[None]]
+"""Starts a component in an actor system, over a transport. What the stack holds is closed when the actors have stopped."""
 
 CONNECT_SECONDS: Final = 5.0
 
@@ -49,7 +49,7 @@ def _common(function: Callable[..., None]) -> Callable[..., None]:
 def scheduler(kubeconfig: Path, log_level: str) -> None:
     """Run a scheduler alone against an API server."""
 
-    async def start(system: Any, transport: Any) -> None:
+    async def start(system: Any, transport: Any, _stack: contextlib.AsyncExitStack) -> None:
         from kube.actors.scheduler import SchedulerActor  # noqa: PLC0415  # help comes without it
 
         await system.start(lambda: SchedulerActor(transport), name="scheduler")
@@ -78,7 +78,7 @@ def controller_manager(kubeconfig: Path, log_level: str, controllers: str, root_
     except ValueError as error:
         raise click.UsageError(str(error)) from None
 
-    async def start(system: Any, transport: Any) -> None:
+    async def start(system: Any, transport: Any, _stack: contextlib.AsyncExitStack) -> None:
         await system.start(
             lambda: ControllerManager(transport, table, controllers=chosen), name="controller-manager"
         )
@@ -93,7 +93,7 @@ def controller_manager(kubeconfig: Path, log_level: str, controllers: str, root_
 def kubelet(kubeconfig: Path, log_level: str, node_name: str, node_ip: str) -> None:
     """Run one simulated node alone against an API server."""
 
-    async def start(system: Any, transport: Any) -> None:
+    async def start(system: Any, transport: Any, stack: contextlib.AsyncExitStack) -> None:
         from kube.actors.kubelet import SimulatedNodes  # noqa: PLC0415  # as above
         from kube.client.event_broadcaster import EventBroadcaster  # noqa: PLC0415  # as above
         from kube.client.typed import TypedClient  # noqa: PLC0415  # as above
@@ -101,6 +101,7 @@ def kubelet(kubeconfig: Path, log_level: str, node_name: str, node_ip: str) -> N
 
         client = TypedClient(transport)
         broadcaster = EventBroadcaster(client, system.clock, system.chance.fork("events"))
+        stack.push_async_callback(broadcaster.aclose)
         nodes = SimulatedNodes(client, broadcaster, system.chance.fork("nodes"))
         await nodes.node(KubeletConfig(node_name=node_name, node_ip=node_ip)).start(system)
 
@@ -130,6 +131,7 @@ def _run(what: str, path: Path, log_level: str, start: Start) -> None:
 
 async def _serve(what: str, connection: Any, start: Start) -> None:
     from kube.actors.runtime.system import ActorSystem  # noqa: PLC0415  # as above
+    from kube.base.clock import SystemClock  # noqa: PLC0415  # as above
     from kube.client.http import HTTPTransport  # noqa: PLC0415  # as above
 
     stopped = asyncio.Event()
@@ -137,11 +139,13 @@ async def _serve(what: str, connection: Any, start: Start) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
             loop.add_signal_handler(number, stopped.set)
-    async with ActorSystem() as system:
-        transport = HTTPTransport(connection, clock=system.clock)
-        try:
-            await _reach(transport, connection)
-            await start(system, transport)
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        transport = HTTPTransport(connection, clock=clock)
+        stack.push_async_callback(transport.aclose)
+        await _reach(transport, connection)
+        async with ActorSystem(clock=clock) as system:
+            await start(system, transport, stack)
             click.echo(f"The {what} runs against {connection.server}")
             sys.stdout.flush()
             failing = system.wait()
@@ -151,8 +155,6 @@ async def _serve(what: str, connection: Any, start: Start) -> None:
             if watcher.done():
                 watcher.result()
             watcher.cancel()
-        finally:
-            await transport.aclose()
 
 
 async def _reach(transport: Any, connection: Any) -> None:
