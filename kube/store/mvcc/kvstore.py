@@ -5,13 +5,13 @@ tombstones, reads at any revision that is not compacted. Nothing here waits, not
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter
 
 import msgspec
 
 from kube.store.errors import CompactedError, FutureRevisionError
-from kube.store.kv import KeyValue
+from kube.store.kv import ALL_KEYS_END, KeyValue
 from kube.store.mvcc.key_index import KeyIndex
 
 _mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
@@ -135,11 +135,26 @@ class KVStore:
         if 0 < revision < self.compact_revision:
             raise CompactedError(revision, self.compact_revision)
 
-    def count(self, key: bytes, range_end: bytes) -> int:
-        """How many keys are in range now."""
+    def count(self, key: bytes, range_end: bytes, revision: int = 0) -> int:
+        """How many keys are in range at ``revision``."""
+        if 0 < revision < self.revision:
+            return self._count_at(key, range_end, revision)
         if not range_end:
             return int(key in self.live)
         return self._index.count_between(key, range_end)
+
+    def _count_at(self, key: bytes, range_end: bytes, revision: int) -> int:
+        """From how many there are now, and what came and went since, where that is less than to look at all."""
+        changes = self.changes
+        first = bisect_right(changes, revision, key=_mod_revision)
+        count = self.count(key, range_end)
+        if len(changes) - first > count or not range_end:
+            return len(self._range_at(key, range_end, revision, 0))
+        since = {kv.key: None for kv in changes[first:]}
+        for each in since:
+            if key <= each and (range_end == ALL_KEYS_END or each < range_end):
+                count += (self.get_at(each, revision) is not None) - (each in self.live)
+        return count
 
     def keys(self, key: bytes, range_end: bytes) -> list[bytes]:
         """The keys in range now, sorted."""
@@ -161,14 +176,9 @@ class KVStore:
         return list(map(self.live.__getitem__, keys))
 
     def _range_at(self, key: bytes, range_end: bytes, revision: int, limit: int) -> list[KeyValue]:
+        keys: Iterable[bytes] = [key]
         if range_end:
-            keys = self._index.between(key, range_end)
-            gone = self._dead_index.between(key, range_end)
-            if gone:
-                keys += gone
-                keys.sort()
-        else:
-            keys = [key]
+            keys = self._known_between(key, range_end, limit or max(1, len(self.live) + len(self.dead)))
         found: list[KeyValue] = []
         for each in keys:
             kv = self.get_at(each, revision)
@@ -177,6 +187,23 @@ class KVStore:
                 if len(found) == limit:
                     break
         return found
+
+    def _known_between(self, key: bytes, range_end: bytes, portion: int) -> Iterator[bytes]:
+        """The keys in range that exist now or did after the compacted revision, sorted, found by portions."""
+        while True:
+            live = self._index.first_between(key, range_end, portion)
+            gone = self._dead_index.first_between(key, range_end, portion)
+            full = [keys[-1] for keys in (live, gone) if len(keys) == portion]
+            merged = live
+            if gone:
+                merged = live + gone
+                merged.sort()
+            if not full:
+                yield from merged
+                return
+            last = min(full)  # behind it the other index may have more
+            yield from merged[: bisect_right(merged, last)]
+            key = last + b"\0"
 
     def get_at(self, key: bytes, revision: int) -> KeyValue | None:
         """What ``key`` held at ``revision``."""

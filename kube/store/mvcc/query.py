@@ -21,13 +21,9 @@ def execute_range(kv: KVStore, request: Range) -> RangeResult:
     Raises CompactedError, FutureRevisionError.
     """
     kv.check_revision(request.revision)
-    past = 0 < request.revision < kv.revision
+    revision = request.revision
     if request.count_only:
-        if past:
-            count = len(kv.range(request.key, request.range_end, request.revision))
-        else:
-            count = kv.count(request.key, request.range_end)
-        return RangeResult((), count, False, kv.revision)
+        return RangeResult((), kv.count(request.key, request.range_end, revision), False, kv.revision)
     limit = request.limit
     filtered = (
         request.min_mod_revision
@@ -36,12 +32,12 @@ def execute_range(kv: KVStore, request: Range) -> RangeResult:
         or request.max_create_revision
     )
     sorted_ = request.sort_order is not SortOrder.NONE or request.sort_target is not SortTarget.KEY
-    if filtered or sorted_ or past or not limit:
-        kvs = kv.range(request.key, request.range_end, request.revision)
+    if filtered or sorted_ or not limit:
+        kvs = kv.range(request.key, request.range_end, revision)
         count = len(kvs)
     else:
-        kvs = kv.range(request.key, request.range_end, 0, limit + 1)
-        count = kv.count(request.key, request.range_end) if len(kvs) > limit else len(kvs)
+        kvs = kv.range(request.key, request.range_end, revision, limit + 1)
+        count = kv.count(request.key, request.range_end, revision) if len(kvs) > limit else len(kvs)
     if filtered:
         kvs = _filter(kvs, request)
     if sorted_:

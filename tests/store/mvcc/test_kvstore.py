@@ -80,7 +80,9 @@ def check(store: KVStore, model: Model) -> None:
         for revision in range(max(1, model.compact_revision), model.revision + 1):
             then = [kv for key, kv in sorted(model.states[revision].items()) if inside(key, start, end)]
             assert store.range(start, end, revision) == then
-            assert store.range(start, end, revision, 2) == then[:2]
+            for limit in (1, 2, 4):
+                assert store.range(start, end, revision, limit) == then[:limit]
+            assert store.count(start, end, revision) == len(then)
     check_history(store, model)
     assert store.size_in_use == sum(
         len(kv.key) + len(kv.value) for kv in model.states[model.revision].values()
@@ -226,3 +228,25 @@ def test_a_key_that_is_created_anew_starts_at_version_1() -> None:
     commit(store, [(b"k", b"3")])
     (kv,) = store.range(b"k", b"")
     assert (kv.create_revision, kv.mod_revision, kv.version) == (5, 5, 1)
+
+
+def test_a_page_of_the_past_costs_its_length_not_that_of_the_range() -> None:
+    """A list goes on page by page at the revision of its first, whatever is written meanwhile."""
+
+    class Counted(KVStore):
+        __slots__ = ("looked",)
+
+        def get_at(self, key: bytes, revision: int) -> KeyValue | None:
+            self.looked += 1
+            return super().get_at(key, revision)
+
+    store = Counted()
+    store.looked = 0
+    for number in range(5_000):
+        commit(store, [(b"p/%04d" % number, b"v")])
+    past = store.revision
+    for number in range(100):
+        commit(store, [(b"p/%04d" % (number * 7), None if number % 2 else b"w")])
+    assert len(store.range(b"p/1000", b"p0", past, 50)) == 50
+    assert store.count(b"p/1000", b"p0", past) == 4_000
+    assert store.looked < 500
