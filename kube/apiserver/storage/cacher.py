@@ -51,6 +51,10 @@ PROGRESS_SECONDS: Final = 0.1
 """How often a store in another process is asked for progress while a request waits."""
 AT_ONCE: Final = 5_000
 """Initial events that are made before others get a turn of the loop."""
+JUDGED_AT_ONCE: Final = 2_000
+"""Objects that selectors judge in one turn of the loop."""
+LOADED_AT_ONCE: Final = 200
+"""Objects that are decoded in one turn of the loop."""
 _RETRY: Final = Backoff(initial=0.1, cap=10.0)
 
 
@@ -189,7 +193,7 @@ class Cacher:
         self._watchers.close()
         self._cache.clear()
         revision = 0
-        async for entries, at in self._storage.everything():
+        async for entries, at in self._storage.everything(page=LOADED_AT_ONCE):
             revision = at
             for entry in entries:
                 self._cache.load(entry)
@@ -343,8 +347,8 @@ class Cacher:
                 if is_timeout(error):  # the store is ahead of its own watches: ask it instead
                     return await self._storage.get_list(options)
                 raise
-        entries = self._cache.select(options.selection)
         at = self._cache.revision
+        entries = await self._select(options.selection)
         limit = 0 if options.resource_version == "0" else options.limit
         if not limit or len(entries) <= limit:
             return ListResult(entries=entries, resource_version=str(at))
@@ -384,7 +388,7 @@ class Cacher:
             with_state = not asked
         if with_state:
             at = self._cache.revision
-            initial = await self._state(self._cache.select(options.selection))
+            initial = await self._state(await self._select(options.selection))
             if options.send_initial_events and options.bookmarks:
                 initial.append(self._bookmark(at))
             return initial
@@ -393,6 +397,18 @@ class Cacher:
         in_memory = asked >= self._cache.floor
         changes = self._cache.since(asked) if in_memory else await self._replay(asked)
         return [seen for change in changes if (seen := self._watchers.seen_by(watcher, change)) is not None]
+
+    async def _select(self, selection: Selection) -> Sequence[Entry]:
+        """The entries that are selected now. To tell many apart takes several turns of the loop."""
+        found, matches = self._cache.candidates(selection)
+        if matches is None:
+            return found
+        selected: list[Entry] = []
+        for start in range(0, len(found), JUDGED_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            selected += [entry for entry in found[start : start + JUDGED_AT_ONCE] if matches(entry.object)]
+        return selected
 
     async def _state(self, entries: Sequence[Entry]) -> list[StoredEvent]:
         events: list[StoredEvent] = []

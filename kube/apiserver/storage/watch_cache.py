@@ -16,6 +16,7 @@ FRESH_SECONDS: Final = 75.0
 """Events older than this go once there are more than MIN_HISTORY (upstream's eventFreshDuration)."""
 
 FieldGetter = Callable[[Any], str]
+Filter = Callable[[Any], bool]
 
 
 class Shelf:
@@ -243,27 +244,27 @@ class WatchCache:
 
     def select(self, selection: Selection) -> list[Entry]:
         """The entries that are selected, sorted by key."""
+        found, matches = self.candidates(selection)
+        return found if matches is None else [entry for entry in found if matches(entry.object)]
+
+    def candidates(self, selection: Selection) -> tuple[list[Entry], Filter | None]:
+        """What the indexes know of a selection, sorted by key, and by what those that are selected are told apart."""
         namespace = selection.namespace.encode()
         if selection.name:
             key = self.prefix + (namespace + b"/" if namespace else b"") + selection.name.encode()
             entry = self.get(key)
-            found = [] if entry is None else [entry]
-            matches = selection.matches
-        elif selection.index is not None and selection.index[0] in self._shelves:
+            return [] if entry is None else [entry], selection.matches
+        if selection.index is not None and selection.index[0] in self._shelves:
             field, value = selection.index
             indexed = self._shelves[field].get(value)
             found = [] if indexed is None else indexed.entries()
             if namespace:
                 found = [entry for entry in found if self.namespace_of(entry.key) == namespace]
-            matches = selection.residual
-        elif namespace:
+            return found, selection.residual
+        if namespace:
             shelf = self._spaces.get(namespace)
-            found = [] if shelf is None else shelf.entries()
-            matches = selection.matches
-        else:
-            found = self._everything()
-            matches = selection.matches
-        return found if matches is None else [entry for entry in found if matches(entry.object)]
+            return [] if shelf is None else shelf.entries(), selection.matches
+        return self._everything(), selection.matches
 
     def _everything(self) -> list[Entry]:
         found: list[Entry] = []

@@ -48,6 +48,33 @@ class TestLists:
         assert list(result.entries) == made
         assert (await cacher.get(made[0].key)) is made[0]
 
+    async def test_a_long_selection_takes_turns_and_is_of_one_revision(self, cacher, fill, monkeypatch):
+        monkeypatch.setattr(cacher_module, "JUDGED_AT_ONCE", 2)
+        *_, last = await fill("a", "b", "c", "d", "e")
+        await cacher.start()
+        selection = Selection(matches=lambda obj: obj.metadata.name != "b")
+        listing = asyncio.create_task(cacher.get_list(ListOptions(selection=selection)))
+        await asyncio.sleep(0)
+        assert not listing.done()
+        await fill("f")
+        result = await listing
+        assert (names(result), result.resource_version) == (["a", "c", "d", "e"], str(last.revision))
+
+    async def test_a_cache_is_loaded_by_portions(self, cacher, etcd3, fill, monkeypatch):
+        monkeypatch.setattr(cacher_module, "LOADED_AT_ONCE", 2)
+        await fill("a", "b", "c", "d", "e")
+        portions, everything = [], type(etcd3).everything
+
+        async def noted(self, **options):
+            async for entries, at in everything(self, **options):
+                portions.append(len(entries))
+                yield entries, at
+
+        monkeypatch.setattr(type(etcd3), "everything", noted)
+        await cacher.start()
+        assert portions == [2, 2, 1]
+        assert len(cacher) == 5
+
     async def test_revisions_of_other_resources_count(self, cacher, store):
         await cacher.start()
         await store.put(b"/registry/other/a", b"1")
