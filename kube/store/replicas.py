@@ -131,7 +131,8 @@ class Replicas:
         member = Member(
             MemberConfig(
                 raft=raft,
-                snapshot_entries=config.snapshot_entries,
+                # Not all members at once: each holds the loop while it takes its snapshot.
+                snapshot_entries=config.snapshot_entries + (id_ - 1) * max(1, config.snapshot_entries // 8),
                 catch_up_entries=config.catch_up_entries,
             ),
             replica.storage,

@@ -1,6 +1,7 @@
 """The store over members of one process: what a client is promised while members stop, stall and return."""
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -370,6 +371,18 @@ async def test_the_log_stays_short_and_a_member_that_missed_much_gets_a_snapshot
     await net.tick(5)
     states = [member.machine.snapshot() for member in net.members.values()]
     assert states[0] == states[1] == states[2]
+
+
+async def test_members_of_a_process_take_their_snapshots_one_after_the_other(cluster: Make) -> None:
+    """Each holds the loop for a while where there is much to take."""
+    net = await cluster(3, snapshot_entries=40)
+    taken: list[int] = []
+    for number in range(120):
+        await net.store.put(b"k%d" % number, b"v")
+        await net.settle()
+        taken.append(sum(replica.storage.snapshot().index > 0 for replica in net.store.replicas.all()))
+    assert max(later - before for before, later in itertools.pairwise(taken)) == 1
+    assert taken[-1] == 3
 
 
 async def test_a_log_of_large_entries_is_cut_by_its_bytes(cluster: Make) -> None:
