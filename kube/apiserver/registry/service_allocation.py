@@ -4,6 +4,7 @@ Source of the semantics: pkg/registry/core/service/{ipallocator,portallocator}; 
 range is left to those who ask for a value, until the upper one is used up).
 """
 
+from collections import deque
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
@@ -18,6 +19,8 @@ from kube.base.chance import Chance
 
 ALLOCATED_IP: Final = "provided IP is already allocated"
 ALLOCATED_PORT: Final = "provided port is already allocated"
+DOUBT_SECONDS: Final = 60.0
+"""After so long a write whose outcome was not known has happened or never will."""
 FULL: Final = "range is full"
 OUT_OF_NETWORK: Final = "the provided network does not match the current range"
 
@@ -97,8 +100,8 @@ def _static_ports(size: int) -> int:
 class ServiceAllocator:
     """All cluster IPs and node ports of a cluster, as its services hold them.
 
-    It knows what this process has handed out; before the first use it reads what is stored. Nothing here waits
-    but for that, so that concurrent requests never see half of a change.
+    It knows what this process has handed out; before the first use it reads what is stored, and again to learn what became
+    of writes in doubt. Nothing here waits but for that, so that concurrent requests never see half of a change.
     """
 
     def __init__(self, ranges: ServiceRange) -> None:
@@ -110,34 +113,67 @@ class ServiceAllocator:
         self.ports = NumberAllocator(ranges.first_node_port, ranges.last_node_port, _static_ports(count))
         self._storage: Storage | None = None
         self._loaded = False
+        self._doubts: deque[tuple[float, list[int], list[int]]] = deque()
+        """Since when (wall seconds) which addresses and ports may or may not be held by a service."""
 
     def follow(self, storage: Storage) -> None:
         """Read what is allocated from the services there, at the first use."""
         self._storage = storage
         self._loaded = False
 
-    async def load(self) -> None:
-        """Wait until what the stored services hold is known."""
-        if self._loaded or self._storage is None:
+    async def load(self, now: float) -> None:
+        """Wait until what the stored services hold is known. ``now``: wall seconds."""
+        if self._storage is None:
             return
-        listed = await self._storage.get_list(ListOptions())
-        if self._is_loaded():  # another request was faster, and has gone on from there
-            return
-        self._loaded = True
-        self.ips.clear()
-        self.ports.clear()
-        for entry in listed.entries:
-            service: Service = entry.object
-            for ip in cluster_ips(service):
-                self.ips.take(ip)
-            for port in node_ports(service):
-                self.ports.take(port)
+        if not self._loaded:
+            services = await self._stored(self._storage)
+            if not self._is_loaded():  # else another request was faster, and has gone on from there
+                self._loaded = True
+                self.ips.clear()
+                self.ports.clear()
+                for service in services:
+                    for ip in cluster_ips(service):
+                        self.ips.take(ip)
+                    for port in node_ports(service):
+                        self.ports.take(port)
+        elif self._doubts and now - self._doubts[0][0] >= DOUBT_SECONDS:
+            await self._resolve(self._storage, now)
 
     def _is_loaded(self) -> bool:
         return self._loaded
 
-    def operation(self, chance: Chance) -> "Operation":
-        return Operation(self, chance)
+    @staticmethod
+    async def _stored(storage: Storage) -> "list[Service]":
+        return [entry.object for entry in (await storage.get_list(ListOptions())).entries]
+
+    def doubt(self, ips: list[int], ports: list[int], now: float) -> None:
+        """These stay taken until it is known whether a service holds them."""
+        if ips or ports:
+            self._doubts.append((now, ips, ports))
+
+    async def _resolve(self, storage: Storage, now: float) -> None:
+        """Give back what no service has come to hold."""
+        due = []
+        while self._doubts and now - self._doubts[0][0] >= DOUBT_SECONDS:
+            due.append(self._doubts.popleft())
+        try:
+            services = await self._stored(storage)
+        except BaseException:
+            self._doubts.extendleft(reversed(due))
+            raise
+        held_ips = {ip for service in services for ip in cluster_ips(service)}
+        held_ports = {port for service in services for port in node_ports(service)}
+        for _, ips, ports in due:
+            for ip in ips:
+                if ip not in held_ips:
+                    self.ips.give_back(ip)
+            for port in ports:
+                if port not in held_ports:
+                    self.ports.give_back(port)
+
+    def operation(self, chance: Chance, now: float = 0.0) -> "Operation":
+        """``now``: wall seconds."""
+        return Operation(self, chance, now)
 
     def port_error(self) -> AllocationError:
         return AllocationError(
@@ -148,9 +184,10 @@ class ServiceAllocator:
 class Operation:
     """What one write takes and gives back: all of it when it commits, nothing when it rolls back."""
 
-    def __init__(self, allocator: ServiceAllocator, chance: Chance) -> None:
+    def __init__(self, allocator: ServiceAllocator, chance: Chance, now: float) -> None:
         self._allocator = allocator
         self._chance = chance
+        self._now = now
         self._ips: list[int] = []
         self._ports: list[int] = []
         self._old_ips: list[int] = []
@@ -200,6 +237,9 @@ class Operation:
 
     async def rollback(self) -> None:
         self.undo()
+
+    async def doubt(self) -> None:
+        self._allocator.doubt(self._ips + self._old_ips, self._ports + self._old_ports, self._now)
 
     def undo(self) -> None:
         """Give back at once what was taken."""

@@ -46,9 +46,9 @@ class ServiceStrategy(Strategy):
 
     async def begin_create(self, ctx: Context, obj: Service) -> tuple[Service, Transaction | None]:
         """Raises ApiError: 422 for a value that is taken or out of range."""
-        await self._allocator.load()
+        await self._allocator.load(ctx.now)
         spec = with_families(_normalized(obj.spec), None, obj.metadata.name)
-        operation = self._allocator.operation(ctx.chance)
+        operation = self._allocator.operation(ctx.chance, ctx.now)
         try:
             spec = _with_cluster_ip(spec, operation, obj.metadata.name)
             spec = _with_new_ports(spec, operation, obj.metadata.name)
@@ -61,11 +61,11 @@ class ServiceStrategy(Strategy):
     async def begin_update(
         self, ctx: Context, new: Service, old: Service
     ) -> tuple[Service, Transaction | None]:
-        await self._allocator.load()
+        await self._allocator.load(ctx.now)
         name = new.metadata.name
         spec = _normalized_update(_with_known_values(new.spec, old.spec), old.spec)
         spec = with_families(spec, old.spec, name)
-        operation = self._allocator.operation(ctx.chance)
+        operation = self._allocator.operation(ctx.chance, ctx.now)
         try:
             spec = _with_changed_ip(spec, old, operation, name)
             spec = _with_changed_ports(spec, old.spec, operation, name)
@@ -86,7 +86,7 @@ class ServiceStrategy(Strategy):
         return new if spec is new.spec else replace(new, spec=spec)
 
     async def after_delete(self, ctx: Context, obj: Service, options: DeleteOptions) -> None:
-        operation = self._allocator.operation(ctx.chance)
+        operation = self._allocator.operation(ctx.chance, ctx.now)
         operation.release_ips(cluster_ips(obj))
         operation.release_ports(node_ports(obj))
         await operation.commit()

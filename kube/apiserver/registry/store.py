@@ -136,9 +136,9 @@ class Store:
             obj = self._before_create(ctx, obj)
             await validate(obj)
             entry = await self._insert(ctx, obj)
-        except BaseException:
+        except BaseException as error:
             if transaction is not None:
-                await transaction.rollback()
+                await _give_back(transaction, error)
             raise
         await self._finish(ctx, transaction)
         if self._after_create and not ctx.dry_run:
@@ -235,7 +235,7 @@ class Store:
             await attempt.finish(success=True)
             return await self._delete_emptied(ctx, key, emptied.object)
         except BaseException as error:
-            await attempt.finish(success=False)
+            await attempt.abandon(error)
             if isinstance(error, KeyExistsError) and attempt.object is not None:
                 raise await self._exists(ctx, key, attempt.object.metadata) from None
             if isinstance(error, StorageError):
@@ -423,6 +423,14 @@ class Store:
                 raise
 
 
+async def _give_back(transaction: Transaction, error: BaseException) -> None:
+    """After a write that was refused, or of which nobody knows."""
+    if isinstance(error, ApiError | StorageError):
+        await transaction.rollback()
+    else:
+        await transaction.doubt()
+
+
 def _with_kept_fields(obj: Any, before: ObjectMeta) -> Any:
     """What no update can change: the uid if none is given, times, the deletion that is under way."""
     meta: ObjectMeta = obj.metadata
@@ -480,6 +488,12 @@ class _Attempt:
             await transaction.commit()
         else:
             await transaction.rollback()
+
+    async def abandon(self, error: BaseException) -> None:
+        """Give back what the last attempt's begin hook took, as far as it is known that nothing was written."""
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            await _give_back(transaction, error)
 
     async def __call__(self, existing: Entry | None) -> Any:
         await self.finish(success=False)

@@ -55,11 +55,15 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Transaction(Protocol):
-    """What a ``begin_`` hook took for an object, to be kept or given back. Exactly one of the two is called."""
+    """What a ``begin_`` hook took for an object, to be kept or given back. Exactly one of the three is called."""
 
     async def commit(self) -> None: ...
 
     async def rollback(self) -> None: ...
+
+    async def doubt(self) -> None:
+        """Nobody knows whether the write has happened: its caller was cancelled, or the store did not answer."""
+        ...
 
 
 @cache

@@ -69,6 +69,46 @@ async def test_what_a_refused_service_took_is_free_again(api):
     await api.create(service("b", cluster_ip="10.96.0.11"))
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_cancelled_create_gives_back_only_what_was_not_written(api, clock, turns):
+    """Whoever is cancelled while the write is on its way does not know whether it has happened."""
+    creating = asyncio.create_task(api.create(service("a", cluster_ip="10.96.0.13")))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    creating.cancel()
+    await asyncio.gather(creating, return_exceptions=True)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    clock.advance(120)
+    written = [each.metadata.name for each in await api.call("list", Service)]
+    if written:
+        assert "already allocated" in await message_of(api.create(service("b", cluster_ip="10.96.0.13")))
+        await api.delete(Service, "a")
+    await api.create(service("b", cluster_ip="10.96.0.13"))
+
+
+async def test_the_address_of_a_cancelled_create_is_taken_until_it_is_known_to_be_free(api, clock):
+    await api.create(service("first"))
+    created = asyncio.Event()
+    storage = api.served.stores["", "services"].storage
+    create = type(storage).create
+
+    async def late(self, key, obj, *, ttl=None):
+        created.set()
+        await asyncio.Event().wait()
+        return await create(self, key, obj, ttl=ttl)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(storage), "create", late)
+        creating = asyncio.create_task(api.create(service("a", cluster_ip="10.96.0.14")))
+        await created.wait()
+        creating.cancel()
+        await asyncio.gather(creating, return_exceptions=True)
+    assert "already allocated" in await message_of(api.create(service("b", cluster_ip="10.96.0.14")))
+    clock.advance(120)
+    await api.create(service("b", cluster_ip="10.96.0.14"))
+
+
 async def test_a_dry_run_takes_nothing(api):
     await api.create(service("a", cluster_ip="10.96.0.12"), dry_run=True)
     await api.create(service("b", cluster_ip="10.96.0.12"))
@@ -213,7 +253,7 @@ async def test_a_new_server_knows_what_is_taken(api, factory):
     made = await api.create(service("s", ServicePort(port=80, node_port=30003), type="NodePort"))
     allocator = ServiceAllocator(ServiceRange())
     allocator.follow(api.served.stores["", "services"].storage)
-    await allocator.load()
+    await allocator.load(0.0)
     operation = allocator.operation(Chance(1))
     with pytest.raises(AllocationError, match="provided IP is already allocated"):
         operation.take_ip(made.spec.cluster_ip)

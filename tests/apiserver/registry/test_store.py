@@ -13,6 +13,7 @@ from kube.apimachinery.meta.v1 import DeleteOptions, ObjectMeta
 from kube.apimachinery.time import from_seconds
 from kube.apiserver.registry.strategy import Strategy
 from kube.apiserver.storage.interface import ListOptions
+from kube.store.errors import RequestTimeoutError
 
 
 def _meta(name, namespace=""):
@@ -347,6 +348,9 @@ class _Taken:
     async def rollback(self):
         self.log.append(f"give back {self.number}")
 
+    async def doubt(self):
+        self.log.append(f"doubt {self.number}")
+
 
 class TestHooks:
     @pytest.fixture
@@ -364,6 +368,23 @@ class TestHooks:
         with pytest.raises(ApiError):
             await resource.create(ctx, "", config_map())
         assert resource.strategy.log == ["take 0", "give back 0"]
+
+    @pytest.mark.parametrize("error", [RequestTimeoutError, asyncio.CancelledError])
+    async def test_where_nobody_knows_the_outcome_it_is_in_doubt(
+        self, resource, ctx, config_map, monkeypatch, error
+    ):
+        made = (await resource.create(ctx, "", config_map("known"))).object
+        resource.strategy.log.clear()
+
+        async def unanswered(*_, **__):
+            raise error
+
+        monkeypatch.setattr(type(resource.storage._storage._kv), "optimistic_put", unanswered)
+        with pytest.raises(error):
+            await resource.create(ctx, "", config_map())
+        with pytest.raises(error):
+            await resource.update(ctx, "known", to(replace(made, data={"x": "y"})))
+        assert [line.partition(" ")[0] for line in resource.strategy.log] == ["take", "doubt"] * 2
 
     async def test_a_lost_race_gives_back_before_it_takes_again(self, resource, ctx, config_map):
         made = (await resource.create(ctx, "", config_map())).object
