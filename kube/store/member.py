@@ -198,7 +198,7 @@ class Member:
             if entry.data is None:
                 continue
             result: object = apply(entry.data)
-            proposal = pending.pop((term, entry.index), None) if pending else None
+            proposal = pending.get((term, entry.index)) if pending else None
             if kv.journal:
                 watches.collect(None if proposal is None else proposal.notes)
             if proposal is not None:
@@ -207,7 +207,7 @@ class Member:
         if watches.touched:
             watches.flush()
         for proposal, result in answers:
-            proposal.answer(result)
+            proposals.answer(proposal, result)
         if kv.compact_revision != compacted:
             self._pruning = True
         if watches.failures:

@@ -53,7 +53,7 @@ class Proposals:
 
     def __init__(self, retry: Callable[[Proposal], None]) -> None:
         self.pending: dict[tuple[int, int], Proposal] = {}
-        """By term and index; whoever applies the entry takes the proposal out and answers it."""
+        """By term and index; whoever applies the entry answers the proposal, by ``answer``."""
         self._retry = retry
         self._term = 0
         """The newest term of which an entry was applied anywhere."""
@@ -68,6 +68,11 @@ class Proposals:
             proposal.term = term
             proposal.index = index
             pending[term, index] = proposal
+
+    def answer(self, proposal: Proposal, result: object) -> None:
+        """Its entry was applied, and all of its batch."""
+        self.forget(proposal)
+        proposal.answer(result)
 
     def forget(self, proposal: Proposal) -> None:
         """Nobody waits for it any more."""

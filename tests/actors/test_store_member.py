@@ -210,3 +210,32 @@ async def test_everything_stops_while_clients_write(three: World) -> None:
 async def test_members_are_seen_in_the_actor_system(three: World) -> None:
     infos = {info.path: info for info in three.system.describe()}
     assert sorted(infos) == ["/store-1", "/store-2", "/store-3"]
+
+
+async def test_what_waited_in_the_mailbox_when_a_member_crashed_is_applied_once(one: World) -> None:
+    """The mailbox outlives the crash, and what was in it is handed over anew besides."""
+    writing = [asyncio.create_task(one.store.put(b"k%d" % number, b"v")) for number in range(3)]
+    await asyncio.sleep(0)
+    assert one.refs[0].depth == 3
+    cell = next(cell for cell in one.system._cells() if cell.ref is one.refs[0])
+    cell.fail(RuntimeError("a bug"))
+    await asyncio.gather(*writing)
+    found = (await one.store.range(b"k", b"l")).kvs
+    assert [(kv.key, kv.version) for kv in found] == [(b"k%d" % number, 1) for number in range(3)]
+
+
+async def test_a_crash_amid_a_batch_leaves_nobody_of_it_without_an_answer(one: World) -> None:
+    member = one.store.replicas.serving
+    assert member is not None
+    apply = member.machine._appliers[OptimisticPut]
+
+    def bug(request: OptimisticPut) -> Any:
+        if request.key == b"k3":
+            raise RuntimeError("a bug in the state machine")
+        return apply(request)
+
+    member.machine._appliers[OptimisticPut] = bug
+    begin = own_time()
+    written = await asyncio.gather(*(one.store.optimistic_put(b"k%d" % n, b"v", 0) for n in range(6)))
+    assert own_time() - begin < 2.0
+    assert all(result.succeeded for result in written)
