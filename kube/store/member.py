@@ -190,24 +190,29 @@ class Member:
         pending = proposals.pending
         compacted = kv.compact_revision
         answers: list[tuple[Proposal, object]] = []
-        for entry in entries:
-            term = entry.term
-            if term != self.applied_term:
-                self.applied_term = term
-                proposals.term_applied(term)
-            if entry.data is None:
-                continue
-            result: object = apply(entry.data)
-            proposal = pending.get((term, entry.index)) if pending else None
-            if kv.journal:
-                watches.collect(None if proposal is None else proposal.notes)
-            if proposal is not None:
-                answers.append((proposal, result))
+        try:
+            for entry in entries:
+                term = entry.term
+                if term != self.applied_term:
+                    self.applied_term = term
+                    proposals.term_applied(term)
+                if entry.data is None:
+                    continue
+                result: object = apply(entry.data)
+                proposal = pending.pop((term, entry.index), None) if pending else None
+                if kv.journal:
+                    watches.collect(None if proposal is None else proposal.notes)
+                if proposal is not None:
+                    answers.append((proposal, result))
+        except Exception:
+            # Nobody was answered: whoever applies these entries again does that.
+            proposals.restore(proposal for proposal, _ in answers)
+            raise
         self.applied_index = entries[-1].index
         if watches.touched:
             watches.flush()
         for proposal, result in answers:
-            proposals.answer(proposal, result)
+            proposal.answer(result)
         if kv.compact_revision != compacted:
             self._pruning = True
         if watches.failures:

@@ -53,7 +53,7 @@ class Proposals:
 
     def __init__(self, retry: Callable[[Proposal], None]) -> None:
         self.pending: dict[tuple[int, int], Proposal] = {}
-        """By term and index; whoever applies the entry answers the proposal, by ``answer``."""
+        """By term and index; whoever applies the entry takes the proposal out and answers it."""
         self._retry = retry
         self._term = 0
         """The newest term of which an entry was applied anywhere."""
@@ -69,10 +69,10 @@ class Proposals:
             proposal.index = index
             pending[term, index] = proposal
 
-    def answer(self, proposal: Proposal, result: object) -> None:
-        """Its entry was applied, and all of its batch."""
-        self.forget(proposal)
-        proposal.answer(result)
+    def restore(self, proposals: Iterable[Proposal]) -> None:
+        """They were taken out of ``pending`` and could not be answered."""
+        for proposal in proposals:
+            self.pending[proposal.term, proposal.index] = proposal
 
     def forget(self, proposal: Proposal) -> None:
         """Nobody waits for it any more."""
