@@ -8,9 +8,30 @@ from kube.apimachinery.meta.accessor import controller_of
 from kube.client.keys import HasMetadata, meta_namespace_key
 from kube.client.lister import Lister
 from kube.controllers.expectations import Expectations
+from kube.controllers.framework import own_key
 from kube.controllers.ownership import owner_of
 
 T = TypeVar("T", bound=HasMetadata)
+
+
+class OwnerObserver:
+    """The ``Keys`` of the owners themselves: one that is gone leaves no expectations to the next of its name.
+
+    Both may come in one turn, so that no reconcile sees the name without an object. Semantics: deleteRS of
+    pkg/controller/replicaset/replica_set.go.
+    """
+
+    __slots__ = ("_expectations",)
+
+    def __init__(self, expectations: Expectations) -> None:
+        self._expectations = expectations
+
+    def __call__(self, old: HasMetadata | None, new: HasMetadata | None) -> tuple[str, ...]:
+        keys = own_key(old, new)
+        if new is None:
+            for key in keys:
+                self._expectations.forget(key)
+        return keys
 
 
 class DependentObserver(Generic[T]):

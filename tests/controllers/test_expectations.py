@@ -1,6 +1,9 @@
 import pytest
 
+from kube.api.types.apps_v1 import ReplicaSet
+from kube.apimachinery.meta.v1 import ObjectMeta
 from kube.base.clock import FakeClock
+from kube.controllers.dependents import OwnerObserver
 from kube.controllers.expectations import TIMEOUT, Expectations
 
 
@@ -54,3 +57,14 @@ def test_forgotten(expectations):
     expectations.expect("a", creations=1)
     expectations.forget("a")
     assert expectations.satisfied("a")
+
+
+def test_an_owner_that_is_gone_leaves_none_to_the_next_of_its_name(expectations):
+    """A watch that was broken tells of both at once, and never of the pods that the first had."""
+    keys = OwnerObserver(expectations)
+    first, second = (ReplicaSet(metadata=ObjectMeta(name="web", namespace="a", uid=uid)) for uid in "12")
+    expectations.expect("a/web", creations=3)
+    assert (keys(None, first), keys(first, first)) == (("a/web",), ("a/web",))
+    assert not expectations.satisfied("a/web")
+    assert (keys(first, None), keys(None, second)) == (("a/web",), ("a/web",))
+    assert expectations.satisfied("a/web")

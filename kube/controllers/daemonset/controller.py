@@ -29,9 +29,9 @@ from kube.controllers.daemonset.plan import (
     rolling_update,
 )
 from kube.controllers.daemonset.status import new_status
-from kube.controllers.dependents import DependentObserver
+from kube.controllers.dependents import DependentObserver, OwnerObserver
 from kube.controllers.expectations import Expectations
-from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watch, own_key
+from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watch
 from kube.controllers.ownership import INDEXES, RefManager
 from kube.controllers.pacing import Pacing
 from kube.controllers.pod_control import BURST, PodControl, pod_from_template
@@ -69,7 +69,7 @@ class DaemonSetController:
         pods = DependentObserver("DaemonSet", "apps", self._sets, _selector, self._expectations)
         revisions = DependentObserver("DaemonSet", "apps", self._sets, _selector)
         return (
-            Watch(DaemonSet, own_key),
+            Watch(DaemonSet, OwnerObserver(self._expectations)),
             Watch(Pod, pods, INDEXES),
             Watch(ControllerRevision, revisions, INDEXES),
             Watch(Node, self._node_keys),

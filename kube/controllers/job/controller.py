@@ -82,6 +82,8 @@ class JobController:
         job = old if new is None else new
         assert job is not None
         keys = [meta_namespace_key(job)]
+        if new is None:
+            self._expectations.forget(keys[0])  # the next of its name begins without
         if new is None or is_finished(new):
             pods = self._pods.by_index(BY_CONTROLLER, job.metadata.uid)
             keys += [f"{ORPHAN}{meta_namespace_key(pod)}" for pod in pods if is_tracked(pod)]

@@ -11,9 +11,9 @@ from kube.api.types.core_v1 import Pod
 from kube.apimachinery.meta.accessor import controller_of
 from kube.client.keys import split_meta_namespace_key
 from kube.client.lister import Lister
-from kube.controllers.dependents import DependentObserver
+from kube.controllers.dependents import DependentObserver, OwnerObserver
 from kube.controllers.expectations import Expectations
-from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watch, own_key
+from kube.controllers.framework import CONFLICT_PAUSE, Environment, Result, Watch
 from kube.controllers.ownership import BY_CONTROLLER, INDEXES, RefManager
 from kube.controllers.pacing import Pacing
 from kube.controllers.pod_control import BURST, PodControl, pod_from_template
@@ -44,7 +44,7 @@ class ReplicaSetController:
         kind = self._kind
         observer = DependentObserver(kind.kind, kind.group, self._owners, kind.selector, self._expectations)
         return (
-            Watch(kind.type, own_key, INDEXES),
+            Watch(kind.type, OwnerObserver(self._expectations), INDEXES),
             Watch(Pod, observer, INDEXES),
         )
 
