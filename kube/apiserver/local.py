@@ -20,6 +20,7 @@ class LocalTransport:
         self._backend = backend
         self.user = user
         self._watches: dict[_LocalWatch, None] = {}
+        self._closed = False
 
     async def call(self, request: Request) -> Any:
         result = await self._backend.call(request, self.user, [])
@@ -35,13 +36,15 @@ class LocalTransport:
     async def watch(self, request: Request, sink: WatchSink) -> WatchHandle:
         watch = _LocalWatch(self._watches, sink)
         watch.begin(await self._backend.watch(request, self.user, watch))
+        if self._closed:
+            watch.end()
         return watch
 
     async def aclose(self) -> None:
         """End every watch that was started here; their sinks are told so."""
+        self._closed = True
         for watch in tuple(self._watches):
-            watch.cancel()
-            watch.closed(None)
+            watch.end()
 
 
 class _LocalWatch:
@@ -71,6 +74,12 @@ class _LocalWatch:
         self._over = True
         self._watches.pop(self, None)
         self._sink.closed(error)
+
+    def end(self) -> None:
+        """End the stream and tell its sink, if that was not told before."""
+        if not self._over:
+            self.cancel()
+            self.closed(None)
 
     def cancel(self) -> None:
         """End the stream; ``closed`` is not called. Idempotent."""

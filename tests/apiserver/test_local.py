@@ -1,5 +1,7 @@
 """In-process callers: by reference, and otherwise as everybody."""
 
+import asyncio
+
 import pytest
 
 from kube.api.types.authentication_v1 import UserInfo
@@ -104,6 +106,18 @@ async def test_aclose_ends_its_own_watches_and_no_others(server, request_):
     await server.client.call(request_("create", body=config_map("a")))
     assert (mine.events, mine.ends) == ([], [None])
     assert (len(theirs.events), theirs.ends) == (1, [])
+
+
+async def test_a_watch_that_begins_while_its_transport_is_closed_is_over_at_once(server, request_):
+    user = UserInfo(username="other", groups=("system:masters",))
+    transport, receiver = LocalTransport(server.verbs, user), Receiver()
+    watching = asyncio.create_task(transport.watch(request_("watch"), receiver))
+    await asyncio.sleep(0)
+    await transport.aclose()
+    await watching
+    assert receiver.ends == [None]
+    await server.client.call(request_("create", body=config_map("a")))
+    assert receiver.events == []
 
 
 async def test_errors_are_the_servers(server, request_):

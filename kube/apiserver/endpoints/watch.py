@@ -38,7 +38,11 @@ class Watch:
     def begin(self, handle: StorageWatch, seconds: int | None) -> None:
         """Storage has accepted; ``seconds`` is the caller's timeoutSeconds."""
         self._handle = handle
-        if not self._over:
+        if self._over:
+            return
+        if self._timers.closed:
+            handle.finish()  # the server stops
+        else:
             self._timer = self._timers.after(seconds, handle.finish)
 
     def _deliver_converted(self, events: Sequence[StoredEvent]) -> bool:
@@ -70,6 +74,10 @@ class WatchTimers:
         self._chance = chance
         self._tasks = TaskOwner("watch timers")
         self._timers = Timers(clock, self._tasks)
+
+    @property
+    def closed(self) -> bool:
+        return self._tasks.closed
 
     def watch(self, sink: EventSink, convert: Callable[[StoredEvent], StoredEvent] | None) -> Watch:
         return Watch(self, sink, convert)

@@ -96,3 +96,9 @@ async def test_initial_events_are_there_when_it_has_begun(watch, create, sink):
         sink, send_initial_events=True, allow_watch_bookmarks=True, resource_version_match="NotOlderThan"
     )
     assert [event.type for event in sink.events] == ["ADDED", "BOOKMARK"]
+
+
+async def test_one_that_begins_while_the_server_stops_is_over_at_once(watch, server, sink):
+    await server.verbs.aclose()
+    await watch(sink)
+    assert sink.ends == [None]
