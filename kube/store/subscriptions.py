@@ -216,6 +216,7 @@ class Subscriptions:
         for subscription in tuple(self._all):
             if home is None:
                 subscription.detach()
+            if home is None or subscription.over:  # what one is told may end another
                 continue
             subscription.attach(home)
             while subscription.catch_up():

@@ -109,3 +109,25 @@ async def test_a_stream_with_a_sink_is_not_read() -> None:
     subscription = Subscription(b"k", b"", 0, filters=(), progress_notify=False, sink=lambda _: None)
     with pytest.raises(RuntimeError, match="sink"):
         await SinkStream(subscription, lambda _: None).next()
+
+
+async def test_one_that_another_has_ended_while_all_move_does_not_go_along() -> None:
+    world = World()
+    world.put()
+    home = WatchableStore(world.kv)
+    streams: list[SinkStream] = []
+    for _ in range(2):
+        subscription = Subscription(
+            b"k",
+            b"",
+            2,
+            filters=(),
+            progress_notify=False,
+            sink=lambda _: [stream.cancel() for stream in streams[1:]],
+        )
+        world.subscriptions.add(subscription)
+        streams.append(SinkStream(subscription, world.subscriptions.remove))
+    world.subscriptions.move(home)
+    assert len(world.subscriptions) == 1
+    streams[0].cancel()
+    assert not home._groups
