@@ -6,14 +6,14 @@ BINDINGS at once. A restart begins with what the informers hold: what was assume
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
 from kube.actors.informer import InformerFactory, Tell
 from kube.actors.runtime.actor import Actor
-from kube.actors.runtime.ask import Request
+from kube.actors.runtime.ask import Reply, Request
 from kube.actors.runtime.errors import MailboxFullError
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.api.types.core_v1 import Node, Pod, PodCondition
@@ -188,9 +188,10 @@ class SchedulerActor(Actor[Any]):
 
     # Messages
 
-    def receive(self, message: Any) -> Awaitable[None] | Explanation | None:
+    def receive(self, message: Any) -> Reply[None] | Explanation | None:
         if message == "synced":
-            return self.informers.wait_synced()
+            # Beside the mailbox: the informers may wait for room in it.
+            return self.context.answer_later(self.informers.wait_synced(), name="wait synced")
         if isinstance(message, Explain):
             return self.core.explain(message.pod)
         self.receive_batch([message])

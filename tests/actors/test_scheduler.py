@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 from msgspec.structs import replace
 
+from kube.actors.runtime.mailbox import MailboxSpec
 from kube.actors.runtime.supervision import Supervision
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.scheduler import Explain, SchedulerActor
@@ -331,3 +332,14 @@ async def test_a_pod_waits_for_its_permit(world):
     (held,) = (await world.until(waiting)).values()
     held.allow("Patient")
     await world.bound(1)
+
+
+async def test_whoever_asks_for_its_caches_does_not_keep_it_from_filling_them(world):
+    """More pods than its mailbox has room for: the informer waits for it, so that it must not wait for the informer."""
+    for number in range(100):
+        await world.client.create(pod(f"p{number}"))
+    small = MailboxSpec(capacity=8)
+    ref = world.system.spawn(lambda: SchedulerActor(world.transport()), name="small", mailbox=small)
+    await ref.ask("synced", timeout=PATIENCE / 5)
+    await world.create_node("n")
+    await world.bound(40)
