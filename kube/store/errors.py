@@ -226,3 +226,77 @@ class CorruptError(StoreError):
 
     def __str__(self) -> str:
         return f"{self.message}: {self.detail}"
+
+
+class NoSpaceError(StoreError):
+    """The key space is over its quota, or the disk is full: what would add to it is refused, reads go on."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    message = "etcdserver: mvcc: database space exceeded"
+
+
+class BadLeaderTransfereeError(StoreError):
+    """``target`` is no voter, or the leader itself."""
+
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: bad leader transferee"
+
+    def __init__(self, target: int) -> None:
+        super().__init__()
+        self.target = target
+
+
+class UnhealthyClusterError(StoreError):
+    """A change of members that the members who run now could not survive."""
+
+    message = "etcdserver: unhealthy cluster"
+
+
+class NotEnoughStartedError(StoreError):
+    """After the change of members a majority would not have started yet."""
+
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: re-configuration failed due to not enough started members"
+
+
+class _MemberError(StoreError):
+    def __init__(self, member: int) -> None:
+        super().__init__()
+        self.member = member
+
+
+class MemberNotFoundError(_MemberError):
+    code = Code.NOT_FOUND
+    message = "etcdserver: member not found"
+
+
+class MemberExistsError(_MemberError):
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: member ID already exist"
+
+
+class MemberNotLearnerError(_MemberError):
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: can only promote a learner member"
+
+
+class LearnerNotReadyError(_MemberError):
+    """The learner's log is still behind the leader's."""
+
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: can only promote a learner member which is in sync with leader"
+
+
+class TooManyLearnersError(StoreError):
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: too many learner members in cluster"
+
+
+class PeerURLExistsError(StoreError):
+    code = Code.FAILED_PRECONDITION
+    message = "etcdserver: Peer URLs already exists"
+
+
+class BadMemberURLsError(StoreError):
+    code = Code.INVALID_ARGUMENT
+    message = "etcdserver: given member URLs are invalid"

@@ -6,7 +6,7 @@ bytes, revisions are ints that start at 1 (an empty store), a lease of 0 is none
 ``b"\0"`` means every key from ``key`` on. Errors are in ``kube.store.errors``.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from enum import IntEnum
 from typing import Protocol, TypeAlias
 
@@ -257,11 +257,47 @@ class LeaseStatus(msgspec.Struct, frozen=True):
     keys: tuple[bytes, ...] = ()
 
 
+class AlarmType(IntEnum):
+    NONE = 0
+    NOSPACE = 1
+    """The key space is over its quota: what would add to it is refused until the alarm is disarmed."""
+    CORRUPT = 2
+    """Members disagree on what they hold: nothing is served until the alarm is disarmed."""
+
+
+class Alarm(msgspec.Struct, frozen=True, order=True):
+    """Raised by ``member`` and kept by all of them, in the log, until somebody disarms it."""
+
+    member: int
+    type: AlarmType
+
+
+class HashKV(msgspec.Struct, frozen=True):
+    """``hash``: 32 bits over every version that can be read at ``revision`` or was made from ``compact_revision`` to it.
+
+    Equal on all members for equal revisions. It is not etcd's number: only members of one kind can be compared.
+    """
+
+    hash: int
+    revision: int
+    compact_revision: int
+
+
+class MemberInfo(msgspec.Struct, frozen=True):
+    """A member of the store as etcd's Cluster service tells of it. ``name`` is empty until the member has started."""
+
+    id: int
+    name: str = ""
+    peer_urls: tuple[str, ...] = ()
+    client_urls: tuple[str, ...] = ()
+    is_learner: bool = False
+
+
 class StoreStatus(msgspec.Struct, frozen=True):
     """What etcd's Maintenance.Status answers, and the oldest readable revision.
 
     ``db_size``: bytes of keys and values with their history; ``db_size_in_use``: of the live keys alone.
-    ``leader`` is a member id, 0 when there is none.
+    ``leader`` is a member id, 0 when there is none. ``errors``: alarms, and what else is wrong with the member, in words.
     """
 
     member: int
@@ -275,6 +311,8 @@ class StoreStatus(msgspec.Struct, frozen=True):
     keys: int
     db_size: int
     db_size_in_use: int
+    is_learner: bool = False
+    errors: tuple[str, ...] = ()
 
 
 # ---- watches ----------------------------------------------------------------------------------------------
@@ -462,3 +500,76 @@ class Maintenance(Protocol):
 
 class Store(KV, Watcher, Leases, Maintenance, Protocol):
     """The whole of what the API server is given."""
+
+
+# ---- administration: what etcd's own API shows beside the data ----------------------------------------------
+
+
+class Membership(Protocol):
+    """etcd's Cluster service. Each change is a joint or simple configuration change through the log."""
+
+    async def members(self, *, linearizable: bool = True) -> tuple[MemberInfo, ...]:
+        """Sorted by id."""
+        ...
+
+    async def add_member(self, peer_urls: tuple[str, ...], *, learner: bool = False) -> MemberInfo:
+        """Raises MemberExistsError, PeerURLExistsError, UnhealthyClusterError, TooManyLearnersError."""
+        ...
+
+    async def remove_member(self, member: int) -> None:
+        """An id that was removed never comes back. Raises MemberNotFoundError, UnhealthyClusterError."""
+        ...
+
+    async def update_member(self, member: int, peer_urls: tuple[str, ...]) -> None:
+        """Raises MemberNotFoundError, PeerURLExistsError."""
+        ...
+
+    async def promote_member(self, member: int) -> None:
+        """Give a learner its vote. Raises MemberNotFoundError, MemberNotLearnerError, LearnerNotReadyError."""
+        ...
+
+
+class Administration(Membership, Protocol):
+    """What etcd's Cluster and Maintenance services need beyond ``Store``; the ids are those of a response's header."""
+
+    @property
+    def cluster_id(self) -> int: ...
+
+    @property
+    def member_id(self) -> int: ...
+
+    @property
+    def raft_term(self) -> int: ...
+
+    async def hash_kv(self, revision: int = 0) -> HashKV:
+        """Of this member, at ``revision`` (0: now). Raises CompactedError, FutureRevisionError."""
+        ...
+
+    def snapshot(self) -> AsyncIterator[bytes]:
+        """The whole of the store in pieces of at most 64 KiB, in the format of ``kube.store.backup``.
+
+        It ends with the SHA-256 of what came before, which is a multiple of 512 bytes long, as etcd's does.
+        """
+        ...
+
+    async def alarms(self) -> tuple[Alarm, ...]:
+        """Those that are raised, sorted."""
+        ...
+
+    async def raise_alarm(self, alarm: Alarm) -> None: ...
+
+    async def disarm(self, alarm: Alarm) -> tuple[Alarm, ...]:
+        """With member 0 or type NONE: of every member, of every type. Those that were disarmed."""
+        ...
+
+    async def defragment(self) -> None:
+        """Memory has no holes to close: a no-op, there because etcd's API has it."""
+        ...
+
+    async def move_leader(self, target: int) -> None:
+        """Raises NotLeaderError, BadLeaderTransfereeError, RequestTimeoutError."""
+        ...
+
+
+class AdministeredStore(Store, Administration, Protocol):
+    """What etcd's gRPC API is served from."""
