@@ -42,14 +42,17 @@ from kube.store.requests import (
     without_notes,
 )
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
+from kube.store.transport import Transport
 
 
 class LocalStore:
     """Implements ``kv.Store``. Whoever runs the members starts them at ``replicas``."""
 
-    def __init__(self, config: StoreConfig, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self, config: StoreConfig, clock: Clock, rng: random.Random, transport: Transport | None = None
+    ) -> None:
         """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases."""
-        self.replicas = Replicas(config, clock, rng)
+        self.replicas = Replicas(config, clock, rng, transport)
         self._config = config
         self._rng = rng
         self._propose = self.replicas.propose

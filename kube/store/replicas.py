@@ -85,7 +85,10 @@ class Replica:
 class Replicas:
     """Members come and go by ``start_member`` and ``member_stopped``; their storage stays here."""
 
-    def __init__(self, config: StoreConfig, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self, config: StoreConfig, clock: Clock, rng: random.Random, transport: Transport | None = None
+    ) -> None:
+        """``transport`` carries the members' messages; by default they pass by reference and at once."""
         self.config = config
         self.voters = tuple(range(1, config.replicas + 1))
         self.serving: Member | None = None
@@ -96,7 +99,7 @@ class Replicas:
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskOwner("store")
         self._log = get_logger(__name__)
-        self._transport: Transport = InProcessTransport()
+        self._transport: Transport = InProcessTransport() if transport is None else transport
         self._quorum = config.replicas // 2 + 1
         self._replicas = {voter: Replica(voter, MemoryStorage(self.voters)) for voter in self.voters}
         self._proposals = Proposals(self._submit)
