@@ -26,6 +26,7 @@ check: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/python -m kube.api.generator --check
+	$(BIN)/python -m kube.store.etcdpb.generator --check
 	$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory -j 2 types-linux types-darwin types-win32
 
