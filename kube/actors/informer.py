@@ -7,6 +7,7 @@ everybody, and tells what its handlers say. The rules of listing and watching ar
 import asyncio
 import contextlib
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, Generic, TypeVar, overload
 
@@ -20,7 +21,7 @@ from kube.actors.runtime.ref import Ref
 from kube.api.resources import Resource, ResourceTable
 from kube.apimachinery.errors import ApiError
 from kube.apimachinery.watch import AnyWatchEvent
-from kube.base.cause import CURRENT
+from kube.base.cause import CURRENT, Cause
 from kube.client.interface import ObjectList, Options, Request, Transport, WatchHandle
 from kube.client.keys import HasMetadata, meta_namespace_key
 from kube.client.kinds import Untyped, resource_of
@@ -131,7 +132,7 @@ class WatchStream(Generic[T]):
     def start(self) -> None:
         """List and then watch; where there was a stream before, watch from where it stood."""
         reflector = self.reflector
-        if reflector.synced and reflector.resource_version:
+        if reflector.complete:
             self._execute(reflector.watch(self._now()))
         else:
             self._execute(reflector.start())
@@ -158,19 +159,27 @@ class WatchStream(Generic[T]):
             self._context.after(0, message)
 
     def receive(self, message: StreamMessage) -> Iterator[Change[T]]:
-        """The changes that a message brings; each is in the cache when it is given. Iterate to the end.
+        """The changes that a message brings, as ``steps`` gives them, one by one."""
+        for changes in self.steps(message):
+            yield from changes
 
-        Given under the cause of the event. Whoever fails between two changes gets the rest after a restart.
+    def steps(self, message: StreamMessage) -> Iterator[Sequence[Change[T]]]:
+        """The changes that a message brings, those of one event together; they are in the cache when they are given.
+
+        Given under the cause of the event. Iterate to the end: whoever fails between two steps gets the rest after a
+        restart.
         """
         match message:
             case _Events(sink, events):
                 if sink is self.sink:
                     yield from self._apply(events)
             case _Listed(result):
-                yield from self.reflector.listed(result.items, result.resource_version)
+                for change in self.reflector.listed(result.items, result.resource_version):
+                    yield (change,)
                 self._execute(self.reflector.watch(self._now()))
             case _ListFailed(error):
-                yield from self.reflector.list_refused(error)
+                for change in self.reflector.list_refused(error):
+                    yield (change,)
                 self._execute(self.reflector.list_failed(error, self._now()))
             case _Ended(sink, error, accepted):
                 if sink is self.sink:
@@ -178,12 +187,13 @@ class WatchStream(Generic[T]):
             case _Due(instruction):
                 self._execute(instruction)
 
-    def _apply(self, events: Sequence[AnyWatchEvent]) -> Iterator[Change[T]]:
+    def _apply(self, events: Sequence[AnyWatchEvent]) -> Iterator[Sequence[Change[T]]]:
         apply = self.reflector.event
         current = CURRENT.get()
         for event in events:
             CURRENT.set(event.cause if event.cause is not None else current)
-            yield from apply(event)
+            if changes := apply(event):
+                yield changes
         CURRENT.set(current)
 
     def _after(self, error: ApiError | None, *, accepted: bool) -> Instruction:
@@ -249,6 +259,10 @@ class _Replay(msgspec.Struct, frozen=True):
     name: str
 
 
+class _Resume(msgspec.Struct, frozen=True):
+    """The actor has started: what an earlier one has left goes on."""
+
+
 class _Registration:
     __slots__ = ("handler", "on_synced")
 
@@ -261,7 +275,17 @@ class _Registration:
 class Informer(Generic[T]):
     """The cache of one selection, and who hears of its changes: what is left when its actor is restarted."""
 
-    __slots__ = ("_synced", "coming", "detector", "live", "ref", "reflector", "selection")
+    __slots__ = (
+        "_synced",
+        "coming",
+        "detector",
+        "live",
+        "ref",
+        "reflector",
+        "replays",
+        "selection",
+        "unsaid",
+    )
 
     def __init__(
         self, selection: Selection, chance: random.Random, detector: MutationDetector | None
@@ -272,6 +296,11 @@ class Informer(Generic[T]):
         self.coming: dict[str, _Registration] = {}
         """Handlers that have yet to be told what is in the cache."""
         self.live: dict[str, _Registration] = {}
+        self.replays: deque[tuple[_Registration, Iterator[Any]]] = deque()
+        """What of the cache is still to be told as additions, and to whom, before anything that changes the cache."""
+        self.unsaid: deque[tuple[Ref[Any], Any, Cause | None]] = deque()
+        """What handlers have said and its receivers had no room for, in its order, before anything else is told. Neither is
+        lost with the actor; what it was about to say when it failed may be told twice."""
         self.ref: Ref[Any] | None = None
         """The actor that keeps the cache; set by the factory."""
         self._synced: asyncio.Future[None] | None = None
@@ -322,7 +351,8 @@ class InformerActor(Actor[Any]):
     """Keeps an informer's cache and carries out what its handlers say.
 
     A full mailbox closes the watch, which goes on from the last version once the mailbox is drained. A handler that
-    raises has no part in the change that it raised on; all others get theirs, then the actor fails and is restarted.
+    raises has no part in the change that it raised on; all others get theirs, then the actor fails and is restarted, and
+    goes on telling where it was.
     """
 
     mailbox = MailboxSpec(capacity=256, overflow=Overflow.CLOSE)
@@ -337,8 +367,7 @@ class InformerActor(Actor[Any]):
         informer = self._informer
         self._stream = WatchStream(self.context, self._transport, informer.selection, informer.reflector)
         self._stream.start()
-        for name in informer.coming:
-            self.context.self_ref.tell(_Replay(name))
+        self.context.self_ref.tell(_Resume())
 
     def on_stop(self) -> None:
         if self._stream is not None:
@@ -352,94 +381,111 @@ class InformerActor(Actor[Any]):
         self.on_stop()
         self.on_start()
 
-    def receive(self, message: StreamMessage | _Replay) -> Awaitable[None] | None:
-        if isinstance(message, _Replay):
-            return self._replay(message.name)
-        assert self._stream is not None
-        changes = self._stream.receive(message)
-        return self._hand_out(changes, tuple(self._informer.live.values()))
+    def receive(self, message: StreamMessage | _Replay | _Resume) -> Awaitable[None] | None:
+        steps: Iterator[Sequence[Change[Any]]] = iter(())
+        match message:
+            case _Replay(name):
+                self._replay(name)
+            case _Resume():
+                for name in tuple(self._informer.coming):
+                    self._replay(name)
+            case _:
+                assert self._stream is not None
+                steps = self._stream.steps(message)
+        return self._hand_out(steps)
 
-    def _replay(self, name: str) -> Awaitable[None] | None:
-        registration = self._informer.coming.pop(name, None)
-        if registration is None:
-            return None
-        self._informer.live[name] = registration
-        additions = ((None, obj) for obj in self._informer.lister.list())
-        return self._hand_out(additions, (registration,))
+    def _replay(self, name: str) -> None:
+        informer = self._informer
+        registration = informer.coming.pop(name, None)
+        if registration is not None:
+            informer.live[name] = registration
+            informer.replays.append((registration, iter(informer.lister.list())))
 
-    def _hand_out(
-        self, changes: Iterator[Change[Any]], to: tuple[_Registration, ...]
-    ) -> Awaitable[None] | None:
+    def _hand_out(self, steps: Iterator[Sequence[Change[Any]]]) -> Awaitable[None] | None:
         """Until the first that a receiver has no room for, or as many as one turn takes; a task does the rest."""
-        left = TURN_CHANGES
-        for change in changes:
-            left -= 1
-            stuck = self._tell(change, to)
-            if stuck or not left:
-                return self._hand_out_rest(stuck, changes, to)
-        return self._finish()
+        work = self._work(steps)
+        unsaid = self._informer.unsaid
+        for _ in range(TURN_CHANGES):
+            if unsaid:
+                break
+            if next(work, None) is None:
+                return self._finish()
+        return self._hand_out_rest(work)
 
-    async def _hand_out_rest(
-        self, stuck: Sequence[Tell], changes: Iterator[Change[Any]], to: tuple[_Registration, ...]
-    ) -> None:
-        await _tell_wait(stuck)
+    async def _hand_out_rest(self, work: Iterator[bool]) -> None:
+        await self._say()
         left = 1
-        for change in changes:
+        for _ in work:
             left -= 1
             if not left:
                 await asyncio.sleep(0)
                 left = TURN_CHANGES
-            await _tell_wait(self._tell(change, to))
+            await self._say()
         rest = self._finish()
         if rest is not None:
             await rest
 
-    def _tell(self, change: Change[Any], to: tuple[_Registration, ...]) -> Sequence[Tell]:
-        """Tell what the handlers say; returns what had no room."""
-        old, new = change
-        if self._informer.detector is not None and new is not None:
-            self._informer.detector.observe(new)
-        stuck: Sequence[Tell] = ()
-        for registration in to:
+    def _work(self, steps: Iterator[Sequence[Change[Any]]]) -> Iterator[bool]:
+        """What there is to tell, a step at a time: the replays that wait, then what changes the cache."""
+        informer = self._informer
+        replays = informer.replays
+        while replays:
+            registration, additions = replays[0]
+            for obj in additions:
+                self._tell(((None, obj),), (registration,))
+                yield True
+            replays.popleft()
+        live = tuple(informer.live.values())
+        for changes in steps:
+            self._tell(changes, live)
+            yield True
+
+    def _tell(self, changes: Sequence[Change[Any]], to: tuple[_Registration, ...]) -> None:
+        """Tell what the handlers say of a step."""
+        detector = self._informer.detector
+        for old, new in changes:
+            if detector is not None and new is not None:
+                detector.observe(new)
+            for registration in to:
+                try:
+                    self._told(registration.handler(old, new))
+                except Exception as error:  # noqa: BLE001  # raised again when the others have had theirs
+                    self._failure = self._failure or error
+
+    def _told(self, tells: Iterable[Tell]) -> None:
+        """Tell; what has no room is kept. Who is stopped, or whose stream is broken, has no use for it."""
+        for ref, message in tells:
             try:
-                left = _told(registration.handler(old, new))
-            except Exception as error:  # noqa: BLE001  # raised again when the others have had theirs
-                self._failure = self._failure or error
-            else:
-                if left:
-                    stuck = (*stuck, *left)
-        return stuck
+                ref.tell(message)
+            except MailboxFullError:
+                self._informer.unsaid.append((ref, message, CURRENT.get()))
+
+    async def _say(self) -> None:
+        """Wait until all that is unsaid has found room."""
+        unsaid = self._informer.unsaid
+        if not unsaid:
+            return
+        current = CURRENT.get()
+        while unsaid:
+            ref, message, cause = unsaid[0]
+            CURRENT.set(cause)
+            with contextlib.suppress(ActorStoppedError):  # it has no use for the message any more
+                await ref.tell_wait(message)
+            unsaid.popleft()
+        CURRENT.set(current)
 
     def _finish(self) -> Awaitable[None] | None:
         """A message is handled: say that the cache is synced to whom that is new; fail if a handler did."""
-        stuck: list[Tell] = []
-        if self._informer.has_synced:
-            self._informer.say_synced()
-            for registration in self._informer.live.values():
-                if registration.on_synced:
-                    stuck += _told(registration.on_synced)
-                    registration.on_synced = ()
+        informer = self._informer
+        if informer.has_synced:
+            informer.say_synced()
+            for registration in informer.live.values():
+                on_synced, registration.on_synced = registration.on_synced, ()
+                self._told(on_synced)
         failure, self._failure = self._failure, None
         if failure is not None:
             raise failure
-        return _tell_wait(stuck) if stuck else None
-
-
-def _told(tells: Iterable[Tell]) -> Sequence[Tell]:
-    """Tell; returns what had no room. Who is stopped, or whose stream is broken, has no use for it."""
-    stuck: Sequence[Tell] = ()
-    for ref, message in tells:
-        try:
-            ref.tell(message)
-        except MailboxFullError:
-            stuck = (*stuck, (ref, message))
-    return stuck
-
-
-async def _tell_wait(tells: Sequence[Tell]) -> None:
-    for ref, message in tells:
-        with contextlib.suppress(ActorStoppedError):  # it has no use for the message any more
-            await ref.tell_wait(message)
+        return self._say() if informer.unsaid else None
 
 
 class InformerFactory:

@@ -65,6 +65,7 @@ class Reflector(Generic[T]):
         "_expired",
         "_seen",
         "_watching_since",
+        "_whole",
         "indexer",
         "resource_version",
         "synced",
@@ -81,14 +82,25 @@ class Reflector(Generic[T]):
         self._backed_off = 0.0
         self._watching_since = 0.0
         self._seen = False
+        self._whole = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the cache is as of ``resource_version``, so that a watch can go on from there."""
+        return self._whole and self.resource_version != ""
 
     def start(self) -> ListObjects:
         return ListObjects(self._list_version())
 
     def listed(self, objects: Iterable[T], resource_version: str) -> Iterator[Change[T]]:
-        """A list arrived whole: the cache becomes it, lazily (``Indexer.replace``). Then comes ``watch``."""
-        yield from self.indexer.replace(objects)
+        """A list arrived whole: the cache becomes it, lazily (``Indexer.replace``). Then comes ``watch``.
+
+        Where the receiver stops before the end, ``start`` lists again, at least as fresh.
+        """
         self.resource_version = resource_version
+        self._whole = False
+        yield from self.indexer.replace(objects)
+        self._whole = True
         self._expired = False
         self.synced = True
 

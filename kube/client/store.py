@@ -85,7 +85,11 @@ class Indexer(Lister[T]):
             place = (obj.metadata.namespace, obj.metadata.name)
             if place not in incoming and self._drop(*place) is not None:
                 yield obj, None
-        for obj in incoming.values():
+        for place, obj in incoming.items():
+            known = self.get(*place)
+            if known is not None and known.metadata.uid != obj.metadata.uid:
+                self._drop(*place)
+                yield known, None
             yield from self.put(obj)
 
     def _drop(self, namespace: str, name: str) -> T | None:

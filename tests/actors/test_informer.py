@@ -47,6 +47,18 @@ class Recorder(Actor[Any]):
         self.causes.append(CURRENT.get())
 
 
+class Busy(Recorder):
+    """Has no time for the next message before the gate is open."""
+
+    def __init__(self, heard: list[Any], causes: list[Cause | None], gate: asyncio.Event) -> None:
+        super().__init__(heard, causes)
+        self.gate = gate
+
+    async def receive(self, message: Any) -> None:
+        await self.gate.wait()
+        super().receive(message)
+
+
 class Owner(Actor[Any]):
     """Whose children the informers are."""
 
@@ -67,6 +79,10 @@ class World:
 
     def recorder(self, spec: MailboxSpec | None = None) -> Ref[Any]:
         return self.system.spawn(lambda: Recorder(self.heard, self.causes), name="recorder", mailbox=spec)
+
+    def busy(self, gate: asyncio.Event, *, capacity: int) -> Ref[Any]:
+        spec = MailboxSpec(capacity=capacity)
+        return self.system.spawn(lambda: Busy(self.heard, self.causes, gate), name="busy", mailbox=spec)
 
     def verbs(self) -> list[str]:
         return [request.verb for request in self.api.requests]
@@ -301,6 +317,87 @@ async def test_a_handler_that_raises_fails_the_actor_and_takes_nothing_from_the_
     [info] = [info for info in world.system.describe() if info.kind == "InformerActor"]
     assert info.restarts == 1
     assert world.verbs() == ["list", "watch", "watch"]
+
+
+def fail_informer(world: World) -> None:
+    [cell] = [cell for cell in world.system._cells() if cell.kind == "InformerActor"]
+    cell.fail(RuntimeError("a bug"))
+
+
+@pytest.mark.parametrize("when", ["list", "replay", "events"])
+async def test_a_failure_while_a_receiver_has_no_room_loses_nothing(world: World, when: str):
+    """The receiver is up to its neck: what it was to be told next is told when the informer is back."""
+    gate = asyncio.Event()
+
+    ref = world.busy(gate, capacity=4)
+    informer = world.factory.informer(Pod)
+    if when != "list":
+        await informer.wait_synced()
+    if when == "events":
+        informer.add_handler("test", enqueue(ref), on_synced=[(ref, "synced")])
+        await settle()
+    for number in range(20):
+        world.api.put(pod(f"p{number}"))
+    if when == "replay":
+        await settle()
+    if when != "events":
+        informer.add_handler("test", enqueue(ref), on_synced=[(ref, "synced")])
+    await settle()
+    for _ in range(2):
+        fail_informer(world)
+        await settle()
+        world.clock.advance(1)
+        await settle()
+    assert len(informer.lister) < 20 or when == "replay"
+    gate.set()
+    await settle(500)
+    told = [f"default/p{number}" for number in range(20)]
+    assert world.heard == (["synced", *told] if when == "events" else [*told, "synced"])
+
+
+async def test_what_waits_for_room_keeps_its_cause_when_the_informer_fails(world: World):
+    gate = asyncio.Event()
+
+    ref = world.busy(gate, capacity=1)
+    world.factory.informer(Pod).add_handler("test", enqueue(ref))
+    await settle()
+    causes = [Cause(f"c{number}", "kubectl apply") for number in range(3)]
+    [watcher] = world.api.watchers
+    stamped = (world.api.stamp(pod(name), uid=name) for name in "abc")
+    watcher.sink.deliver(
+        [WatchEvent("ADDED", obj, cause) for obj, cause in zip(stamped, causes, strict=True)]
+    )
+    await settle()
+    fail_informer(world)
+    await settle()
+    world.clock.advance(1)
+    gate.set()
+    await settle()
+    assert world.heard[:2] == ["default/a", "default/b"]
+    assert world.causes[:2] == causes[:2]
+
+
+async def test_a_failure_amid_a_later_list_means_another_list(world: World):
+    gate = asyncio.Event()
+
+    ref = world.busy(gate, capacity=1)
+    world.factory.informer(Pod).add_handler("test", enqueue(ref))
+    await settle()
+    hold = world.api.hold()
+    world.api.close_watches(errors.expired("too old resource version"))
+    for number in range(5):
+        world.api.put(pod(f"p{number}"))
+    world.api.compact()
+    hold.set()
+    await settle()
+    fail_informer(world)
+    await settle()
+    world.clock.advance(1)
+    await settle()
+    gate.set()
+    await settle()
+    assert world.heard == [f"default/p{number}" for number in range(5)]
+    assert world.verbs() == ["list", "watch", "list", "list", "watch"]
 
 
 async def test_what_is_told_carries_the_cause_of_its_event(world: World):

@@ -92,6 +92,15 @@ def test_replace_tells_what_vanished_what_changed_and_what_came():
     assert changes == [(vanished, None), (None, came), (changed, newer)]
 
 
+def test_an_object_made_again_is_a_deletion_and_an_addition_that_replace_makes_one_by_one():
+    store: Indexer[Pod] = Indexer()
+    old, new = pod("a", uid="1"), pod("a", uid="2")
+    store.put(old)
+    assert next(store.replace([new])) == (old, None)
+    assert len(store) == 0
+    assert list(store.replace([new])) == [(None, new)]
+
+
 def test_replace_goes_on_where_it_was_left():
     store = Indexer()
     goal = [pod(str(number)) for number in range(10)]
