@@ -5,7 +5,7 @@
 """
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -14,7 +14,7 @@ from kube.base.clock import Clock
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
-from kube.store.raft.messages import ConfState, Entry, Snapshot
+from kube.store.raft.messages import ConfState, Entry, ReadState, Snapshot
 from kube.store.raft.raft import ProposalDroppedError, Raft, Role
 from kube.store.raft.rawnode import RawNode
 from kube.store.raft.storage import StableStorage
@@ -70,6 +70,10 @@ class Observer(Protocol):
         """A watch's sink has raised, and its watch was ended."""
         ...
 
+    def reads_ready(self, member: "Member", contexts: Sequence[int]) -> None:
+        """The reads asked for by ``node.read_index`` under these contexts may now be served by the member's state machine."""
+        ...
+
 
 class Member:
     """``serving_term``: the term in which this member leads and has applied an entry of its own, so that its state machine
@@ -86,8 +90,12 @@ class Member:
         observer: Observer,
         clock: Clock,
         rng: random.Random,
+        handlers: Mapping[type, Callable[[Any], None]] | None = None,
     ) -> None:
-        """Rebuild the state machine from the storage's snapshot; the log brings the rest once raft commits it again."""
+        """Rebuild the state machine from the storage's snapshot; the log brings the rest once raft commits it again.
+
+        ``handlers``: what else may arrive, by type, and who takes it, in its turn among the other inputs.
+        """
         self.config = config
         self.id = config.raft.id
         self.storage = storage
@@ -114,7 +122,10 @@ class Member:
             SnapshotReported: lambda report: self.node.report_snapshot(
                 report.peer, delivered=report.delivered
             ),
+            **(handlers or {}),
         }
+        self._confirmed_reads: list[ReadState] = []
+        """Their leader is confirmed, but the entry at their index is not applied here yet."""
 
     def _restore(self, snapshot: Snapshot) -> StateMachine:
         if isinstance(snapshot.data, StateSnapshot):
@@ -178,6 +189,8 @@ class Member:
                 self._take_over(ready.snapshot)
             if ready.committed:
                 self._apply(ready.committed)
+            if ready.read_states or self._confirmed_reads:
+                self._serve_reads(ready.read_states)
             node.advance()
             if not raft.messages and log.applied >= log.committed:
                 break  # nothing else can have become ready
@@ -217,6 +230,14 @@ class Member:
             self._pruning = True
         if watches.failures:
             self.report_failures()
+
+    def _serve_reads(self, confirmed: list[ReadState]) -> None:
+        applied = self.applied_index
+        waiting = [*self._confirmed_reads, *confirmed]
+        self._confirmed_reads = [read for read in waiting if read.index > applied]
+        ready = [read.context for read in waiting if read.index <= applied]
+        if ready:
+            self._observer.reads_ready(self, ready)
 
     def report_failures(self) -> None:
         """Tell of what sinks of watches have raised."""

@@ -192,6 +192,9 @@ class Replicas:
     def watch_failed(self, error: Exception) -> None:
         self._log.error("a watch's sink failed; the watch is ended", exc_info=error)
 
+    def reads_ready(self, member: Member, contexts: Sequence[int]) -> None:
+        raise AssertionError(f"member {member.id}: nobody asks for a read index here, {contexts} is nobody's")
+
     def _elect(self) -> None:
         """Find out who leads, and who serves, after a change."""
         running = [each for each in self._replicas.values() if each.member is not None]
