@@ -4,6 +4,7 @@
 whoever crosses a wire encodes them there.
 """
 
+from enum import Enum
 from typing import TypeAlias
 
 import msgspec
@@ -16,7 +17,9 @@ NO_NODE = 0
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """``size`` in bytes, for flow control. ``data`` is None in the entry with which a leader opens its term."""
+    """``size`` in bytes, for flow control. ``data`` is None in the entry with which a leader opens its term, and a ConfChange
+    in one that changes the members.
+    """
 
     term: int
     index: int
@@ -27,7 +30,8 @@ class Entry(msgspec.Struct, frozen=True):
 class HardState(msgspec.Struct, frozen=True):
     """What must be on stable storage before any message that depends on it is sent (Raft §5.1, figure 2).
 
-    ``commit`` need not be: it is a lower bound, as of the last change of the others.
+    ``commit`` is a lower bound, but one that must not be lost once entries are kept that came with it: whoever forgets that
+    a configuration change was committed would campaign in the old configuration, which may no longer overlap the newest.
     """
 
     term: int = 0
@@ -36,9 +40,64 @@ class HardState(msgspec.Struct, frozen=True):
 
 
 class ConfState(msgspec.Struct, frozen=True):
-    """The members as of some index of the log. ``voters`` sorted."""
+    """The members as of some index of the log; every tuple sorted (etcd-io/raft's ``ConfState``).
+
+    ``voters_outgoing`` is not empty in a joint configuration, where a majority of it and one of ``voters`` decide together
+    (dissertation §4.3). ``learners`` receive the log and have no vote; ``learners_next`` become learners when the joint
+    configuration is left, as they vote in the outgoing one until then. ``auto_leave``: the leader leaves it by itself.
+    """
 
     voters: tuple[int, ...] = ()
+    learners: tuple[int, ...] = ()
+    voters_outgoing: tuple[int, ...] = ()
+    learners_next: tuple[int, ...] = ()
+    auto_leave: bool = False
+
+    @property
+    def joint(self) -> bool:
+        return bool(self.voters_outgoing)
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """Everybody who receives the log, sorted."""
+        return tuple(sorted({*self.voters, *self.voters_outgoing, *self.learners}))
+
+
+class ConfChangeType(Enum):
+    """ADD_NODE makes a voter of a learner, too, and ADD_LEARNER_NODE a learner of a voter."""
+
+    ADD_NODE = "add-node"
+    REMOVE_NODE = "remove-node"
+    UPDATE_NODE = "update-node"
+    ADD_LEARNER_NODE = "add-learner-node"
+
+
+class ConfChangeTransition(Enum):
+    """AUTO: one change is made at once, several go through a joint configuration that is left by itself.
+
+    JOINT_IMPLICIT: through a joint configuration in any case, left by itself. JOINT_EXPLICIT: left when somebody proposes it.
+    """
+
+    AUTO = "auto"
+    JOINT_IMPLICIT = "joint-implicit"
+    JOINT_EXPLICIT = "joint-explicit"
+
+
+class ConfChangeSingle(msgspec.Struct, frozen=True):
+    """A change of the member ``node``; nothing when that is NO_NODE (so a shell refuses what was committed already)."""
+
+    type: ConfChangeType
+    node: int
+
+
+class ConfChange(msgspec.Struct, frozen=True):
+    """The ``data`` of an entry that changes the configuration (etcd-io/raft's ``ConfChangeV2``). Without changes it leaves a
+    joint configuration. ``context`` is the proposer's, opaque here and immutable.
+    """
+
+    changes: tuple[ConfChangeSingle, ...] = ()
+    transition: ConfChangeTransition = ConfChangeTransition.AUTO
+    context: object | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -60,11 +119,15 @@ class _Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class RequestVote(_Message, frozen=True, tag=True):
-    """Raft §5.2. ``pre``: a pre-vote (Raft dissertation §9.6), whose ``term`` is the one that would be campaigned for."""
+    """Raft §5.2. ``pre``: a pre-vote (Raft dissertation §9.6), whose ``term`` is the one that would be campaigned for.
+
+    ``transfer``: the leader itself has asked for this election (§3.10), so its lease does not stand in the way.
+    """
 
     last_index: int
     last_term: int
     pre: bool = False
+    transfer: bool = False
 
 
 class VoteResponse(_Message, frozen=True, tag=True):
@@ -111,6 +174,10 @@ class InstallSnapshot(_Message, frozen=True, tag=True):
     snapshot: Snapshot
 
 
+class TimeoutNow(_Message, frozen=True, tag=True):
+    """The leader hands over: campaign at once (Raft dissertation §3.10)."""
+
+
 class ReadIndexRequest(_Message, frozen=True, tag=True):
     """A follower asks the leader for a read index (Raft dissertation §6.4). ``context`` is the asker's own number."""
 
@@ -130,6 +197,7 @@ Message: TypeAlias = (
     | Heartbeat
     | HeartbeatResponse
     | InstallSnapshot
+    | TimeoutNow
     | ReadIndexRequest
     | ReadIndexResponse
 )
