@@ -9,15 +9,19 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from kube.store.errors import KeyNotFoundError, LeaseNotFoundError, StoreError
+from kube.store.errors import CorruptError, KeyNotFoundError, LeaseNotFoundError, NoSpaceError, StoreError
 from kube.store.kv import (
+    Alarm,
+    AlarmType,
     Compare,
     CompareResult,
     CompareTarget,
     DeleteRange,
     DeleteRangeResult,
+    HashKV,
     KeyValue,
     LeaseGrant,
+    MemberInfo,
     OpResult,
     OptimisticResult,
     Put,
@@ -28,25 +32,31 @@ from kube.store.kv import (
     TxnResult,
 )
 from kube.store.lease import LeaseSnapshot, Lessor
+from kube.store.mvcc.hashing import hash_kv
 from kube.store.mvcc.kvstore import KVSnapshot, KVStore
 from kube.store.mvcc.query import execute_range
 from kube.store.mvcc.watchable import WatchableStore
 from kube.store.requests import (
+    AlarmAction,
+    AlarmRequest,
     Compact,
     LeaseGrantRequest,
     LeaseRevokeRequest,
     OptimisticDelete,
     OptimisticPut,
+    growth,
 )
 
-Result: TypeAlias = OpResult | OptimisticResult | LeaseGrant | None
+Result: TypeAlias = OpResult | OptimisticResult | LeaseGrant | tuple[Alarm, ...] | None
 
 
 class StateSnapshot(msgspec.Struct, frozen=True):
-    """What a replica is, as the data of a raft snapshot."""
+    """What a replica is, as the data of a raft snapshot. ``alarms`` and ``members`` sorted."""
 
     kv: KVSnapshot
     leases: tuple[LeaseSnapshot, ...]
+    alarms: tuple[Alarm, ...] = ()
+    members: tuple[MemberInfo, ...] = ()
 
 
 _COMPARE: dict[CompareResult, Callable[[Any, Any], bool]] = {
@@ -76,16 +86,23 @@ class _Plan(msgspec.Struct, frozen=True):
 
 
 class StateMachine:
-    """``kv``, ``watches`` and ``lessor`` are for reading; only ``apply`` changes what they hold."""
+    """``kv``, ``watches``, ``lessor`` and ``alarms`` are for reading; only ``apply`` changes what they hold.
 
-    __slots__ = ("_appliers", "kv", "lessor", "watches")
+    ``members``: what the members tell of themselves, sorted by id; kept here for whoever applies the changes of members, and part
+    of the snapshot.
+    """
+
+    __slots__ = ("_appliers", "_unarmed", "alarms", "kv", "lessor", "members", "watches")
 
     def __init__(self, now: Callable[[], float], min_lease_ttl: int = 1) -> None:
         """``now`` is for the leases of a leader, see ``Lessor``."""
         self.kv = KVStore()
         self.lessor = Lessor(now, min_lease_ttl)
         self.watches = WatchableStore(self.kv)
-        self._appliers: dict[type, Callable[[Any], Result]] = {
+        self.alarms: tuple[Alarm, ...] = ()
+        """Those that are raised, sorted."""
+        self.members: tuple[MemberInfo, ...] = ()
+        self._unarmed: dict[type, Callable[[Any], Result]] = {
             Put: self._apply_put,
             OptimisticPut: self._optimistic_put,
             OptimisticDelete: self._optimistic_delete,
@@ -94,7 +111,9 @@ class StateMachine:
             Compact: self._compact,
             LeaseGrantRequest: self._lease_grant,
             LeaseRevokeRequest: self._lease_revoke,
+            AlarmRequest: self._alarm,
         }
+        self._appliers = self._unarmed
 
     def apply(self, request: object) -> Result | StoreError:
         try:
@@ -252,7 +271,63 @@ class StateMachine:
             self.kv.revision += 1
             self._delete(keys, prev_kv=False)
 
+    # ---- alarms
+
+    def _alarm(self, request: AlarmRequest) -> tuple[Alarm, ...]:
+        """The alarms that were activated or deactivated."""
+        wanted = request.alarm
+        if request.action is AlarmAction.ACTIVATE:
+            if wanted not in self.alarms:
+                self._arm((*self.alarms, wanted))
+            return (wanted,)
+        disarmed = tuple(
+            alarm
+            for alarm in self.alarms
+            if wanted.member in {0, alarm.member} and wanted.type in {AlarmType.NONE, alarm.type}
+        )
+        self._arm(tuple(alarm for alarm in self.alarms if alarm not in disarmed))
+        return disarmed
+
+    def _arm(self, alarms: tuple[Alarm, ...]) -> None:
+        """From now on requests are applied as ``alarms`` demand: etcd's applierV3Capped and applierV3Corrupt."""
+        self.alarms = tuple(sorted(alarms))
+        raised = {alarm.type for alarm in alarms}
+        self._appliers = self._unarmed
+        if AlarmType.CORRUPT in raised:
+            self._appliers = dict.fromkeys(self._unarmed, self._refuse_corrupt)
+            self._appliers[AlarmRequest] = self._alarm
+        elif AlarmType.NOSPACE in raised:
+            self._appliers = dict(self._unarmed)
+            for growing in (Put, OptimisticPut, Txn, LeaseGrantRequest):
+                self._appliers[growing] = self._capped
+
+    def _refuse_corrupt(self, _: object) -> Result:
+        raise CorruptError(self.corruption)
+
+    def _capped(self, request: Put | OptimisticPut | Txn | LeaseGrantRequest) -> Result:
+        if growth(request):
+            raise NoSpaceError
+        return self._unarmed[type(request)](request)
+
+    @property
+    def corruption(self) -> str:
+        """Which members are told to disagree with the others; empty when none is."""
+        return ", ".join(
+            f"member {alarm.member:x} differs from the others"
+            for alarm in self.alarms
+            if alarm.type is AlarmType.CORRUPT
+        )
+
+    def check_readable(self) -> None:
+        """Raises CorruptError while a CORRUPT alarm is raised."""
+        if self.alarms and (corruption := self.corruption):
+            raise CorruptError(corruption)
+
     # ---- reads
+
+    def hash_kv(self, revision: int = 0) -> HashKV:
+        """Of the whole key space in one turn; ``KeySpaceHash`` makes it in portions. Raises CompactedError, FutureRevisionError."""
+        return hash_kv(self.kv, revision)
 
     def range(self, request: Range) -> RangeResult:
         """Raises CompactedError, FutureRevisionError."""
@@ -261,7 +336,7 @@ class StateMachine:
     # ---- snapshots
 
     def snapshot(self) -> StateSnapshot:
-        return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot())
+        return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot(), self.alarms, self.members)
 
     @classmethod
     def restore(
@@ -271,6 +346,8 @@ class StateMachine:
         machine.kv = KVStore.restore(snapshot.kv)
         machine.watches = WatchableStore(machine.kv)
         machine.lessor.restore(snapshot.leases)
+        machine.members = snapshot.members
+        machine._arm(snapshot.alarms)
         for kv in machine.kv.live.values():
             if kv.lease:
                 machine.lessor.attach(kv.lease, kv.key)

@@ -3,6 +3,7 @@
 An op in the log carries no note: a note is an object of one process, and stays with the proposal that waits there.
 """
 
+from enum import IntEnum
 from typing import TypeAlias
 
 import msgspec
@@ -14,37 +15,57 @@ from kube.store.errors import (
     TooManyOpsError,
     ValueProvidedError,
 )
-from kube.store.kv import ALL_KEYS_END, DeleteRange, Op, Put, Range, Txn
+from kube.store.kv import ALL_KEYS_END, Alarm, DeleteRange, Op, Put, Range, Txn
 
 _OVERHEAD = 64
 """Bytes that a request counts beside its keys and values."""
 
 
-class OptimisticPut(msgspec.Struct, frozen=True, tag=True):
+_PUT_GROWTH = 256
+"""etcd's kvOverhead: bytes that a put counts for the quota beside its key and value."""
+_LEASE_GROWTH = 64
+"""etcd's leaseOverhead."""
+
+
+class OptimisticPut(msgspec.Struct, frozen=True, tag=True, array_like=True):
     key: bytes
     value: bytes
     mod_revision: int
     lease: int = 0
 
 
-class OptimisticDelete(msgspec.Struct, frozen=True, tag=True):
+class OptimisticDelete(msgspec.Struct, frozen=True, tag=True, array_like=True):
     key: bytes
     mod_revision: int
 
 
-class Compact(msgspec.Struct, frozen=True, tag=True):
+class Compact(msgspec.Struct, frozen=True, tag=True, array_like=True):
     revision: int
 
 
-class LeaseGrantRequest(msgspec.Struct, frozen=True, tag=True):
+class LeaseGrantRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """``ttl`` in seconds."""
 
     id: int
     ttl: int
 
 
-class LeaseRevokeRequest(msgspec.Struct, frozen=True, tag=True):
+class LeaseRevokeRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
     id: int
+
+
+class AlarmAction(IntEnum):
+    """The numbers of etcd's AlarmRequest."""
+
+    ACTIVATE = 1
+    DEACTIVATE = 2
+
+
+class AlarmRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
+    """To deactivate, member 0 stands for every member and type NONE for every type."""
+
+    action: AlarmAction
+    alarm: Alarm
 
 
 Request: TypeAlias = (
@@ -56,6 +77,7 @@ Request: TypeAlias = (
     | Compact
     | LeaseGrantRequest
     | LeaseRevokeRequest
+    | AlarmRequest
 )
 
 
@@ -72,6 +94,22 @@ def size_of(request: Request | Range) -> int:
     if isinstance(request, (OptimisticDelete, DeleteRange, Range)):
         return len(request.key) + _OVERHEAD
     return _OVERHEAD
+
+
+def growth(request: Request) -> int:
+    """About how many bytes the request may add to the key space, for the quota; 0 for what adds nothing.
+
+    As etcd's quota counts: a txn as its larger branch, whichever will be taken.
+    """
+    if isinstance(request, (Put, OptimisticPut)):
+        return len(request.key) + len(request.value) + _PUT_GROWTH
+    if isinstance(request, Txn):
+        return max(sum(map(_op_growth, request.success)), sum(map(_op_growth, request.failure)))
+    return _LEASE_GROWTH if isinstance(request, LeaseGrantRequest) else 0
+
+
+def _op_growth(op: Op) -> int:
+    return growth(op) if isinstance(op, (Put, Txn)) else 0
 
 
 def check_put(put: Put) -> None:
