@@ -1,0 +1,251 @@
+"""Who belongs to the store: the table of members, what a change of it may do, and how members and stores get their ids.
+
+Pure. The table is part of the state machine: every replica applies the same changes to it, from the same entries of the log.
+The rules are etcd's (``server/etcdserver/api/membership``: ValidateConfigurationChange, IsReadyToAddVotingMember and its
+siblings); the addresses are those of its flags ``--initial-cluster`` and ``--listen-peer-urls``.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Self
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec.structs import replace
+
+from kube.store.errors import (
+    BadMemberURLsError,
+    MemberExistsError,
+    MemberNotFoundError,
+    MemberNotLearnerError,
+    PeerURLExistsError,
+    TooManyLearnersError,
+)
+from kube.store.kv import MemberInfo
+from kube.store.raft.messages import ConfChange, ConfChangeSingle, ConfChangeType
+
+MAX_LEARNERS = 1
+"""etcd's default for --experimental-max-learners."""
+IN_SYNC = 0.9
+"""A learner that has this share of the leader's log may be promoted (etcd's readyPercent)."""
+
+
+class MemberTable(msgspec.Struct, frozen=True):
+    """``members`` sorted by id; ``removed``: ids that never come back, sorted.
+
+    The ``context`` of a ConfChange is a tuple with the MemberInfo of each member that the change adds or updates. ADD_NODE of
+    a member that has none there promotes a learner.
+    """
+
+    members: tuple[MemberInfo, ...] = ()
+    removed: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, members: Iterable[MemberInfo], removed: Iterable[int] = ()) -> Self:
+        return cls(tuple(sorted(members, key=lambda each: each.id)), tuple(sorted(removed)))
+
+    def get(self, member: int) -> MemberInfo:
+        """Raises MemberNotFoundError."""
+        for each in self.members:
+            if each.id == member:
+                return each
+        raise MemberNotFoundError(member)
+
+    @property
+    def voters(self) -> tuple[MemberInfo, ...]:
+        return tuple(each for each in self.members if not each.is_learner)
+
+    # ---- changes from the log
+
+    def check(self, change: ConfChange) -> None:
+        """Raises MemberNotFoundError (an id that was removed, too), MemberExistsError, PeerURLExistsError, MemberNotLearnerError,
+        TooManyLearnersError.
+        """
+        self._changed(change)
+
+    def changed(self, change: ConfChange) -> "MemberTable":
+        """The table after the change. Raises as ``check``."""
+        return self._changed(change)
+
+    def _changed(self, change: ConfChange) -> "MemberTable":
+        infos = {info.id: info for info in _context(change)}
+        table = self
+        for single in change.changes:
+            table = _CHANGES[single.type](table, single.node, infos)
+        return table
+
+    def published(self, member: int, name: str, client_urls: tuple[str, ...]) -> "MemberTable":
+        """The member has started, and tells its name and where it serves clients. Nothing for one that is gone."""
+        return MemberTable(
+            tuple(
+                replace(each, name=name, client_urls=client_urls) if each.id == member else each
+                for each in self.members
+            ),
+            self.removed,
+        )
+
+    def _added(self, member: int, infos: Mapping[int, MemberInfo], *, learner: bool) -> "MemberTable":
+        if member in self.removed:
+            raise MemberNotFoundError(member)
+        info = infos.get(member)
+        if info is None:
+            return self._promoted(member)
+        if any(each.id == member for each in self.members):
+            raise MemberExistsError(member)
+        self._check_urls(info)
+        if learner and sum(each.is_learner for each in self.members) >= MAX_LEARNERS:
+            raise TooManyLearnersError
+        added = replace(info, name="", client_urls=(), is_learner=learner)
+        return MemberTable.of((*self.members, added), self.removed)
+
+    def _promoted(self, member: int) -> "MemberTable":
+        info = self.get(member)
+        if not info.is_learner:
+            raise MemberNotLearnerError(member)
+        return self._with(replace(info, is_learner=False))
+
+    def _removed(self, member: int) -> "MemberTable":
+        self.get(member)
+        return MemberTable.of([each for each in self.members if each.id != member], (*self.removed, member))
+
+    def _updated(self, member: int, infos: Mapping[int, MemberInfo]) -> "MemberTable":
+        info = self.get(member)
+        new = infos.get(member, info)
+        self._check_urls(new)
+        return self._with(replace(info, peer_urls=new.peer_urls))
+
+    def _check_urls(self, info: MemberInfo) -> None:
+        taken = [url for each in self.members if each.id != info.id for url in each.peer_urls]
+        if any(url in taken for url in info.peer_urls):
+            raise PeerURLExistsError
+
+    def _with(self, info: MemberInfo) -> "MemberTable":
+        return MemberTable(tuple(info if each.id == info.id else each for each in self.members), self.removed)
+
+    # ---- whether enough members have started for a change: one that never starts counts in the quorum all the same
+
+    def may_add_voter(self) -> bool:
+        """A second member may join a single one that has started: so a store is restored (etcd's own exception)."""
+        started = sum(bool(each.name) for each in self.voters)
+        members = len(self.voters) + 1
+        return (started == 1 and members == 2) or started >= members // 2 + 1
+
+    def may_remove_voter(self, member: int) -> bool:
+        others = [each for each in self.voters if each.id != member]
+        return sum(bool(each.name) for each in others) >= len(others) // 2 + 1
+
+    def may_promote(self) -> bool:
+        """The learner to be promoted counts as started."""
+        started = sum(bool(each.name) for each in self.voters) + 1
+        return started >= (len(self.voters) + 1) // 2 + 1
+
+
+def _context(change: ConfChange) -> tuple[MemberInfo, ...]:
+    return change.context if isinstance(change.context, tuple) else ()
+
+
+_CHANGES = {
+    ConfChangeType.ADD_NODE: lambda table, member, infos: table._added(member, infos, learner=False),  # noqa: SLF001  # the class's own table
+    ConfChangeType.ADD_LEARNER_NODE: lambda table, member, infos: table._added(member, infos, learner=True),  # noqa: SLF001  # as above
+    ConfChangeType.REMOVE_NODE: lambda table, member, _: table._removed(member),  # noqa: SLF001  # as above
+    ConfChangeType.UPDATE_NODE: lambda table, member, infos: table._updated(member, infos),  # noqa: SLF001  # as above
+}
+
+
+def refused(change: ConfChange) -> ConfChange:
+    """What raft is to apply in the place of a change that the table refuses: its entry is committed, and changes nobody."""
+    return ConfChange(tuple(ConfChangeSingle(single.type, 0) for single in change.changes), change.transition)
+
+
+# ---- ids
+
+
+def member_id(peer_urls: Iterable[str], token: str, added_at: int = 0) -> int:
+    """64 bits that are no other member's: a hash of the URLs, sorted, and of the store's token.
+
+    ``added_at``: seconds since the epoch at which somebody added the member to a running store, so that the same URLs may come
+    back after they were removed. (etcd's ``computeMemberID``.)
+    """
+    text = "".join(sorted(peer_urls)) + token + (str(added_at) if added_at else "")
+    return _hash(text.encode())
+
+
+def cluster_id(members: Iterable[int]) -> int:
+    """A hash of the first members' ids (etcd's ``genID``)."""
+    return _hash(b"".join(member.to_bytes(8, "big") for member in sorted(members)))
+
+
+def _hash(data: bytes) -> int:
+    return int.from_bytes(hashlib.sha1(data, usedforsecurity=False).digest()[:8], "big") or 1
+
+
+# ---- addresses
+
+
+class AddressError(ValueError):
+    """The text is not what it should be; the message says why, in one line."""
+
+
+def parse_urls(text: str) -> tuple[str, ...]:
+    """``http://host:port`` and ``https://host:port``, separated by commas; sorted. Raises AddressError."""
+    return tuple(sorted(_checked_url(each.strip()) for each in text.split(",")))
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        raise AddressError(f"{url!r} is not a URL: http://HOST:PORT or https://HOST:PORT is wanted")
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not parts.hostname or port is None:
+        raise AddressError(f"{url!r} has no HOST:PORT")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
+        raise AddressError(f"{url!r} has more than a scheme, a host and a port")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Of a URL that ``parse_urls`` has returned."""
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+def is_secure(url: str) -> bool:
+    return url.startswith("https:")
+
+
+def checked_member_urls(urls: Iterable[str]) -> tuple[str, ...]:
+    """What somebody wants to add or to update a member with. Raises BadMemberURLsError."""
+    try:
+        checked = tuple(sorted(_checked_url(url) for url in urls))
+    except AddressError:
+        raise BadMemberURLsError from None
+    if not checked:
+        raise BadMemberURLsError
+    return checked
+
+
+def parse_initial_cluster(text: str) -> dict[str, tuple[str, ...]]:
+    """``name=url,name=url,…`` as name to sorted URLs; a name may come more than once. Raises AddressError."""
+    found: dict[str, list[str]] = {}
+    for part in text.split(","):
+        name, equals, url = part.strip().partition("=")
+        if not equals or not name:
+            raise AddressError(f"{part.strip()!r} in the initial cluster is not NAME=URL")
+        found.setdefault(name, []).append(_checked_url(url))
+    urls = [url for each in found.values() for url in each]
+    twice = next((url for url in urls if urls.count(url) > 1), None)
+    if twice is not None:
+        raise AddressError(f"{twice} is there twice in the initial cluster")
+    return {name: tuple(sorted(each)) for name, each in found.items()}
+
+
+def initial_members(cluster: Mapping[str, tuple[str, ...]], token: str) -> tuple[MemberInfo, ...]:
+    """The members that a new store begins with; their names come when they have started."""
+    return MemberTable.of(
+        MemberInfo(member_id(urls, token), peer_urls=urls) for urls in cluster.values()
+    ).members
