@@ -44,6 +44,7 @@ from kube.store.requests import (
     LeaseRevokeRequest,
     OptimisticDelete,
     OptimisticPut,
+    Request,
     growth,
 )
 
@@ -313,15 +314,15 @@ class StateMachine:
     def corruption(self) -> str:
         """Which members are told to disagree with the others; empty when none is."""
         return ", ".join(
-            f"member {alarm.member:x} differs from the others"
+            f"member {alarm.member:x} differs from the others" if alarm.member else "members differ"
             for alarm in self.alarms
             if alarm.type is AlarmType.CORRUPT
         )
 
-    def check_readable(self) -> None:
-        """Raises CorruptError while a CORRUPT alarm is raised."""
-        if self.alarms and (corruption := self.corruption):
-            raise CorruptError(corruption)
+    def over_quota(self, request: Request, quota_bytes: float) -> bool:
+        """Whether the request may add to the key space, and that would bring it to ``quota_bytes``."""
+        added = growth(request)
+        return bool(added) and self.kv.size + added >= quota_bytes
 
     # ---- reads
 

@@ -36,11 +36,13 @@ def prefix_end(prefix: bytes) -> bytes:
 # ---- data -------------------------------------------------------------------------------------------------
 
 
-class KeyValue(msgspec.Struct, frozen=True):
+class KeyValue(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One version of a key. ``version`` counts the puts since the key was created, from 1.
 
     In an event of type DELETE only ``key`` and ``mod_revision`` (the deletion's) are set.
     """
+
+    # gc=False here and below: bytes, numbers and tuples of such can't be part of a cycle, and there are many of them.
 
     key: bytes
     value: bytes
@@ -106,7 +108,7 @@ class CompareTarget(IntEnum):
 # ---- requests ---------------------------------------------------------------------------------------------
 
 
-class Range(msgspec.Struct, frozen=True, tag=True):
+class Range(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """Keys in [key, range_end), as of ``revision`` (0: now). Without a sort order they come sorted by key."""
 
     key: bytes
@@ -123,7 +125,7 @@ class Range(msgspec.Struct, frozen=True, tag=True):
     max_create_revision: int = 0
 
 
-class Put(msgspec.Struct, frozen=True, tag=True):
+class Put(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """``ignore_value`` and ``ignore_lease`` keep what the key has; both need the key to exist.
 
     ``note``: any object of this process, handed to the watches of this process with the put's event.
@@ -140,13 +142,13 @@ class Put(msgspec.Struct, frozen=True, tag=True):
     note: object | None = None
 
 
-class DeleteRange(msgspec.Struct, frozen=True, tag=True):
+class DeleteRange(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     key: bytes
     range_end: bytes = b""
     prev_kv: bool = False
 
 
-class Compare(msgspec.Struct, frozen=True):
+class Compare(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """``operand``: bytes for the target VALUE, an int for the others. With ``range_end``: true of all in range.
 
     A key that is absent has version, create and mod revision and lease 0, and no comparison of its VALUE holds.
@@ -159,7 +161,7 @@ class Compare(msgspec.Struct, frozen=True):
     range_end: bytes = b""
 
 
-class Txn(msgspec.Struct, frozen=True, tag=True):
+class Txn(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """If all ``compares`` hold then ``success`` else ``failure``, atomically, in at most one revision."""
 
     compares: tuple[Compare, ...] = ()
@@ -199,7 +201,7 @@ def optimistic_delete_txn(key: bytes, mod_revision: int) -> Txn:
 # ``revision`` of a result is the store's revision when the request took effect: for a write, its own.
 
 
-class RangeResult(msgspec.Struct, frozen=True):
+class RangeResult(msgspec.Struct, frozen=True, gc=False):
     """``count``: all keys in range, whatever the limit. ``more``: the limit cut the answer.
 
     With ``keys_only`` the values are empty; with ``count_only`` there are no ``kvs``.
@@ -211,18 +213,18 @@ class RangeResult(msgspec.Struct, frozen=True):
     revision: int
 
 
-class PutResult(msgspec.Struct, frozen=True):
+class PutResult(msgspec.Struct, frozen=True, gc=False):
     revision: int
     prev_kv: KeyValue | None = None
 
 
-class DeleteRangeResult(msgspec.Struct, frozen=True):
+class DeleteRangeResult(msgspec.Struct, frozen=True, gc=False):
     deleted: int
     revision: int
     prev_kvs: tuple[KeyValue, ...] = ()
 
 
-class TxnResult(msgspec.Struct, frozen=True):
+class TxnResult(msgspec.Struct, frozen=True, gc=False):
     """One response for each op of the branch taken."""
 
     succeeded: bool
@@ -233,7 +235,7 @@ class TxnResult(msgspec.Struct, frozen=True):
 OpResult: TypeAlias = RangeResult | PutResult | DeleteRangeResult | TxnResult
 
 
-class OptimisticResult(msgspec.Struct, frozen=True):
+class OptimisticResult(msgspec.Struct, frozen=True, gc=False):
     """``kv``: when not succeeded, what the key holds now, None when it is absent."""
 
     succeeded: bool
@@ -241,14 +243,14 @@ class OptimisticResult(msgspec.Struct, frozen=True):
     kv: KeyValue | None = None
 
 
-class LeaseGrant(msgspec.Struct, frozen=True):
+class LeaseGrant(msgspec.Struct, frozen=True, gc=False):
     """``ttl`` in seconds."""
 
     id: int
     ttl: int
 
 
-class LeaseStatus(msgspec.Struct, frozen=True):
+class LeaseStatus(msgspec.Struct, frozen=True, gc=False):
     """``ttl``: seconds left; ``granted_ttl``: seconds as granted; ``keys`` only when asked for, sorted."""
 
     id: int
@@ -262,20 +264,21 @@ class AlarmType(IntEnum):
     NOSPACE = 1
     """The key space is over its quota: what would add to it is refused until the alarm is disarmed."""
     CORRUPT = 2
-    """Members disagree on what they hold: nothing is served until the alarm is disarmed."""
+    """Members disagree on what they hold: nothing is written until the alarm is disarmed. Reads go on, as in etcd."""
 
 
-class Alarm(msgspec.Struct, frozen=True, order=True):
+class Alarm(msgspec.Struct, frozen=True, gc=False, order=True):
     """Raised by ``member`` and kept by all of them, in the log, until somebody disarms it."""
 
     member: int
     type: AlarmType
 
 
-class HashKV(msgspec.Struct, frozen=True):
-    """``hash``: 32 bits over every version that can be read at ``revision`` or was made from ``compact_revision`` to it.
+class HashKV(msgspec.Struct, frozen=True, gc=False):
+    """``hash``: 32 bits over every version that can be read at a revision from ``compact_revision`` to ``revision``, and the
+    deletions between them.
 
-    Equal on all members for equal revisions. It is not etcd's number: only members of one kind can be compared.
+    Equal on all members for equal revisions of both kinds. It is not etcd's number: only members of one kind can be compared.
     """
 
     hash: int

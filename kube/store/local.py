@@ -10,8 +10,10 @@ import random
 from kube.base.clock import Clock
 from kube.store.errors import EmptyKeyError
 from kube.store.kv import (
+    Alarm,
     DeleteRange,
     DeleteRangeResult,
+    HashKV,
     LeaseGrant,
     LeaseStatus,
     OptimisticResult,
@@ -28,8 +30,11 @@ from kube.store.kv import (
     WatchSink,
     WatchStream,
 )
+from kube.store.mvcc.hashing import KeySpaceHash
 from kube.store.replicas import Replicas, StoreConfig
 from kube.store.requests import (
+    AlarmAction,
+    AlarmRequest,
     Compact,
     LeaseGrantRequest,
     LeaseRevokeRequest,
@@ -244,7 +249,31 @@ class LocalStore:
             keys=len(kv.live),
             db_size=kv.size,
             db_size_in_use=kv.size_in_use,
+            errors=tuple(
+                f"memberID:{alarm.member} alarm:{alarm.type.name} " for alarm in member.machine.alarms
+            ),
         )
+
+    async def hash_kv(self, revision: int = 0) -> HashKV:
+        """Made in portions: the store serves meanwhile."""
+        making = KeySpaceHash(self.replicas.any_member().machine.kv, revision)
+        while (made := making.step()) is None:  # noqa: ASYNC110  # there is work left: let others have their turn
+            await asyncio.sleep(0)
+        return made
+
+    async def alarms(self) -> tuple[Alarm, ...]:
+        return (await self._reader()).machine.alarms
+
+    async def raise_alarm(self, alarm: Alarm) -> None:
+        await self.replicas.raise_alarm(alarm)
+
+    async def disarm(self, alarm: Alarm) -> tuple[Alarm, ...]:
+        result = await self._propose(AlarmRequest(AlarmAction.DEACTIVATE, alarm), 16)
+        assert isinstance(result, tuple)
+        return result
+
+    async def defragment(self) -> None:
+        """Nothing: memory has no holes to close."""
 
     async def ready(self) -> None:
         """Until a member serves. Raises NoLeaderError when none does within the request timeout."""

@@ -5,6 +5,7 @@ state machine holds everything that was acknowledged. What waits longer than the
 """
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -15,20 +16,22 @@ from msgspec.structs import force_setattr
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
+from kube.store.corruption import find_corrupt
 from kube.store.errors import (
     NoLeaderError,
+    NoSpaceError,
     RequestTimeoutError,
     RequestTooLargeError,
     StoppedError,
     StoreError,
     TooManyRequestsError,
 )
-from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS
+from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS, Alarm, AlarmType
 from kube.store.member import Campaign, Input, Member, MemberConfig
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
 from kube.store.raft.storage import MemoryStorage, StableStorage
-from kube.store.requests import Request
+from kube.store.requests import PUT_GROWTH, AlarmAction, AlarmRequest, Request
 from kube.store.subscriptions import Subscriptions
 from kube.store.transport import InProcessTransport, Transport
 
@@ -40,11 +43,19 @@ PROGRESS_SWEEPS = 20
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
 
 
+QUOTA_BYTES = 2 << 30
+"""etcd's default. Here it is memory that runs out, so the alarm should come first."""
+HASH_PAUSE = 0.02
+"""Seconds between two portions of a comparison of hashes, so that it takes about a tenth of the loop's time."""
+
+
 class StoreConfig(Struct, frozen=True, kw_only=True):
     """``tick`` in seconds of the clock; with ten ticks to an election a stopped leader is replaced in 0.2 to 0.4 s. A single
     replica waits for nobody: its ticks serve leases and compaction only, and may be longer (0: chosen by that).
 
-    ``request_timeout`` in seconds. ``max_in_flight``: requests that may wait for commit; more wait for these.
+    ``request_timeout`` in seconds. ``max_in_flight``: requests that may wait for commit; more wait for these. ``quota_bytes``:
+    what keys and values with their history may come to; 0: no quota. ``corrupt_check``: seconds between two comparisons of the
+    replicas' hashes; 0: none.
     """
 
     replicas: int = 1
@@ -55,6 +66,8 @@ class StoreConfig(Struct, frozen=True, kw_only=True):
     max_request_bytes: int = MAX_REQUEST_BYTES
     max_txn_ops: int = MAX_TXN_OPS
     max_in_flight: int = 5_000
+    quota_bytes: int = QUOTA_BYTES
+    corrupt_check: float = 600.0
     snapshot_entries: int = 10_000
     catch_up_entries: int = 5_000
 
@@ -101,6 +114,7 @@ class Replicas:
         self._log = get_logger(__name__)
         self._transport: Transport = InProcessTransport() if transport is None else transport
         self._quorum = config.replicas // 2 + 1
+        self._quota = config.quota_bytes if config.quota_bytes > 0 else math.inf
         self._replicas = {voter: Replica(voter, MemoryStorage(self.voters)) for voter in self.voters}
         self._proposals = Proposals(self._submit)
         self._leader: Replica | None = None
@@ -114,7 +128,10 @@ class Replicas:
         self._patience = int(config.request_timeout / SWEEP) + 1
         self._closed = False
         self._pumping: asyncio.Handle | None = None
+        self._alarming = False
         self._tasks.start(self._sweep(), name="sweep")
+        if config.replicas > 1 and config.corrupt_check > 0:
+            self._tasks.start(self._compare_replicas(), name="corrupt-check")
 
     # ---- members
 
@@ -219,6 +236,9 @@ class Replicas:
         """The result of the request once it is applied. ``size`` in bytes."""
         if size > self.config.max_request_bytes:
             raise RequestTooLargeError(size, self.config.max_request_bytes)
+        serving = self.serving
+        if serving is not None and serving.machine.kv.size + size + PUT_GROWTH >= self._quota:
+            await self._check_quota(serving, request)
         if len(self._in_flight) >= self.config.max_in_flight:
             await self._wait_for_room()
         future: asyncio.Future[object] = self._loop.create_future()
@@ -237,6 +257,49 @@ class Replicas:
             finally:
                 del result  # its traceback holds this frame: no cycle for the collector
         return result
+
+    async def _check_quota(self, serving: Member, request: Request) -> None:
+        """Raises NoSpaceError, and the NOSPACE alarm, which stays until somebody disarms it."""
+        if not serving.machine.over_quota(request, self._quota):
+            return
+        alarm = Alarm(serving.id, AlarmType.NOSPACE)
+        if alarm not in serving.machine.alarms and not self._alarming:
+            self._alarming = True
+            try:
+                await self.raise_alarm(alarm)
+            finally:
+                self._alarming = False
+        raise NoSpaceError
+
+    async def raise_alarm(self, alarm: Alarm) -> None:
+        """Through the log, so that all members have it."""
+        self._log.error("alarm", member=alarm.member, alarm=alarm.type.name)
+        await self.propose(AlarmRequest(AlarmAction.ACTIVATE, alarm), 16)
+
+    # ---- equal hashes
+
+    async def check_corruption(self, pause: float = HASH_PAUSE) -> tuple[int, ...]:
+        """Compare the replicas that run; a CORRUPT alarm for each member that differs from the majority. Those members.
+
+        ``pause`` in seconds, between portions of work.
+        """
+        spaces = {
+            replica.id: replica.member.machine.kv
+            for replica in self._replicas.values()
+            if replica.member is not None
+        }
+        corrupt = await find_corrupt(spaces, lambda: self._clock.sleep(pause))
+        for member in corrupt:
+            await self.raise_alarm(Alarm(member, AlarmType.CORRUPT))
+        return corrupt
+
+    async def _compare_replicas(self) -> None:
+        while True:
+            await self._clock.sleep(self.config.corrupt_check)
+            try:
+                await self.check_corruption()
+            except StoreError as error:  # nobody leads: the next comparison finds it again
+                self._log.error("the alarm could not be raised", error=str(error))
 
     def _submit(self, proposal: Proposal) -> None:
         """Hand a proposal to the leader, or keep it until there is one."""

@@ -21,36 +21,36 @@ _OVERHEAD = 64
 """Bytes that a request counts beside its keys and values."""
 
 
-_PUT_GROWTH = 256
+PUT_GROWTH = 256
 """etcd's kvOverhead: bytes that a put counts for the quota beside its key and value."""
 _LEASE_GROWTH = 64
 """etcd's leaseOverhead."""
 
 
-class OptimisticPut(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class OptimisticPut(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     key: bytes
     value: bytes
     mod_revision: int
     lease: int = 0
 
 
-class OptimisticDelete(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class OptimisticDelete(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     key: bytes
     mod_revision: int
 
 
-class Compact(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class Compact(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     revision: int
 
 
-class LeaseGrantRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class LeaseGrantRequest(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """``ttl`` in seconds."""
 
     id: int
     ttl: int
 
 
-class LeaseRevokeRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class LeaseRevokeRequest(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     id: int
 
 
@@ -61,7 +61,7 @@ class AlarmAction(IntEnum):
     DEACTIVATE = 2
 
 
-class AlarmRequest(msgspec.Struct, frozen=True, tag=True, array_like=True):
+class AlarmRequest(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
     """To deactivate, member 0 stands for every member and type NONE for every type."""
 
     action: AlarmAction
@@ -102,7 +102,7 @@ def growth(request: Request) -> int:
     As etcd's quota counts: a txn as its larger branch, whichever will be taken.
     """
     if isinstance(request, (Put, OptimisticPut)):
-        return len(request.key) + len(request.value) + _PUT_GROWTH
+        return len(request.key) + len(request.value) + PUT_GROWTH
     if isinstance(request, Txn):
         return max(sum(map(_op_growth, request.success)), sum(map(_op_growth, request.failure)))
     return _LEASE_GROWTH if isinstance(request, LeaseGrantRequest) else 0

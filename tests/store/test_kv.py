@@ -40,6 +40,11 @@ EXAMPLES: dict[type[errors.StoreError], tuple[object, ...]] = {
     errors.LeaseTTLTooLargeError: (1,),
     errors.SlowWatcherError: (1,),
     errors.CorruptError: ("which",),
+    errors.BadLeaderTransfereeError: (1,),
+    errors.MemberNotFoundError: (1,),
+    errors.MemberExistsError: (1,),
+    errors.MemberNotLearnerError: (1,),
+    errors.LearnerNotReadyError: (1,),
 }
 
 
@@ -47,7 +52,9 @@ def subclasses() -> list[type[errors.StoreError]]:
     return [
         each
         for each in vars(errors).values()
-        if isinstance(each, type) and issubclass(each, errors.StoreError)
+        if isinstance(each, type)
+        and issubclass(each, errors.StoreError)
+        and not each.__name__.startswith("_")
     ]
 
 
