@@ -16,7 +16,7 @@ NO_NODE = 0
 # ---- kept -------------------------------------------------------------------------------------------------
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, array_like=True):
     """``size`` in bytes, for flow control. ``data`` is None in the entry with which a leader opens its term, and a ConfChange
     in one that changes the members.
     """
@@ -83,14 +83,14 @@ class ConfChangeTransition(Enum):
     JOINT_EXPLICIT = "joint-explicit"
 
 
-class ConfChangeSingle(msgspec.Struct, frozen=True):
+class ConfChangeSingle(msgspec.Struct, frozen=True, array_like=True):
     """A change of the member ``node``; nothing when that is NO_NODE (so a shell refuses what was committed already)."""
 
     type: ConfChangeType
     node: int
 
 
-class ConfChange(msgspec.Struct, frozen=True):
+class ConfChange(msgspec.Struct, frozen=True, tag=True, array_like=True):
     """The ``data`` of an entry that changes the configuration (etcd-io/raft's ``ConfChangeV2``). Without changes it leaves a
     joint configuration. ``context`` is the proposer's, opaque here and immutable.
     """
