@@ -42,7 +42,7 @@ class _ConfChange(msgspec.Struct, frozen=True, tag="ConfChange", array_like=True
 
     changes: tuple[ConfChangeSingle, ...] = ()
     transition: ConfChangeTransition = ConfChangeTransition.AUTO
-    context: MemberInfo | None = None
+    context: tuple[MemberInfo, ...] | None = None
 
 
 _Data: TypeAlias = Request | _ConfChange | None
@@ -64,7 +64,7 @@ _decode_entries = msgspec.msgpack.Decoder(list[_Entry]).decode
 
 
 def encode_data(data: object) -> bytes:
-    """An entry's data: a request without notes, a ConfChange whose context is a MemberInfo or None, or None.
+    """An entry's data: a request without notes, a ConfChange whose context is a tuple of MemberInfo or None, or None.
 
     Raises CodecError for anything else.
     """

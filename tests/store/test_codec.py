@@ -62,7 +62,7 @@ DATA = [
     LeaseGrantRequest(1, 60),
     LeaseRevokeRequest(1),
     AlarmRequest(AlarmAction.ACTIVATE, Alarm(3, AlarmType.NOSPACE)),
-    ConfChange(CHANGE, ConfChangeTransition.JOINT_EXPLICIT, MemberInfo(9, "m", ("http://a",), (), True)),
+    ConfChange(CHANGE, ConfChangeTransition.JOINT_EXPLICIT, (MemberInfo(9, "m", ("http://a",), (), True),)),
     ConfChange(),
 ]
 
