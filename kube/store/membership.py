@@ -33,8 +33,8 @@ IN_SYNC = 0.9
 class MemberTable(msgspec.Struct, frozen=True):
     """``members`` sorted by id; ``removed``: ids that never come back, sorted.
 
-    The ``context`` of a ConfChange is a tuple with the MemberInfo of each member that the change adds or updates. ADD_NODE of
-    a member that has none there promotes a learner.
+    The ``context`` of a ConfChange is a tuple with the MemberInfo of each member that it adds or updates. ADD_NODE of a member
+    that has none there promotes a learner.
     """
 
     members: tuple[MemberInfo, ...] = ()
@@ -68,7 +68,8 @@ class MemberTable(msgspec.Struct, frozen=True):
         return self._changed(change)
 
     def _changed(self, change: ConfChange) -> "MemberTable":
-        infos = {info.id: info for info in _context(change)}
+        context = change.context if isinstance(change.context, tuple) else ()
+        infos = {info.id: info for info in context}
         table = self
         for single in change.changes:
             table = _CHANGES[single.type](table, single.node, infos)
@@ -138,10 +139,6 @@ class MemberTable(msgspec.Struct, frozen=True):
         """The learner to be promoted counts as started."""
         started = sum(bool(each.name) for each in self.voters) + 1
         return started >= (len(self.voters) + 1) // 2 + 1
-
-
-def _context(change: ConfChange) -> tuple[MemberInfo, ...]:
-    return change.context if isinstance(change.context, tuple) else ()
 
 
 _CHANGES = {

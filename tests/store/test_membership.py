@@ -37,7 +37,7 @@ def info(id_: int, *, name: str = "", learner: bool = False, url: str = "") -> M
 
 
 def change(kind: ConfChangeType, node: int, *infos: MemberInfo) -> ConfChange:
-    return ConfChange((ConfChangeSingle(kind, node),), context=infos or None)
+    return ConfChange((ConfChangeSingle(kind, node),), context=infos)
 
 
 THREE = MemberTable.of([info(1, name="a"), info(2, name="b"), info(3, name="c")], removed=[9])
