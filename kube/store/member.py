@@ -6,6 +6,7 @@
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -14,7 +15,7 @@ from kube.base.clock import Clock
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
-from kube.store.raft.messages import ConfState, Entry, ReadState, Snapshot
+from kube.store.raft.messages import ConfChange, Entry, ReadState, Snapshot
 from kube.store.raft.raft import ProposalDroppedError, Raft, Role
 from kube.store.raft.rawnode import RawNode
 from kube.store.raft.storage import StableStorage
@@ -168,7 +169,8 @@ class Member:
             expired = self.machine.lessor.expire()
             if expired and self.raft.role is Role.LEADER:
                 requests = [LeaseRevokeRequest(lease) for lease in expired]
-                self.node.propose([(request, size_of(request)) for request in requests])
+                with suppress(ProposalDroppedError):  # the lessor gives them again in a while
+                    self.node.propose([(request, size_of(request)) for request in requests])
         if self._pruning:
             kv = self.machine.kv
             self._pruning = kv.prune(max(self.config.prune_changes, kv.unpruned // PRUNE_TICKS))
@@ -192,7 +194,7 @@ class Member:
             if ready.read_states or self._confirmed_reads:
                 self._serve_reads(ready.read_states)
             node.advance()
-            if not raft.messages and log.applied >= log.committed:
+            if not raft.messages and log.applied >= log.committed and log.ready_end > log.last_index:
                 break  # nothing else can have become ready
         if self.applied_index >= self._snapshot_due or storage.log_size > self.config.snapshot_bytes:
             self._compact_log()
@@ -211,7 +213,11 @@ class Member:
                     proposals.term_applied(term)
                 if entry.data is None:
                     continue
-                result: object = apply(entry.data)
+                result: object
+                if type(entry.data) is ConfChange:
+                    result = self.node.apply_conf_change(entry.data)
+                else:
+                    result = apply(entry.data)
                 proposal = pending.pop((term, entry.index), None) if pending else None
                 if kv.journal:
                     watches.collect(None if proposal is None else proposal.notes)
@@ -257,7 +263,7 @@ class Member:
         index = self.applied_index
         if index == self.storage.snapshot().index:
             return  # the log is long because nothing commits
-        conf = ConfState(self.raft.voters.voters)
+        conf = self.node.conf_state
         self.storage.save_snapshot(Snapshot(index, self.applied_term, conf, self.machine.snapshot()))
         self._snapshot_due = index + self.config.snapshot_entries
         self.storage.compact(index - self.config.catch_up_entries)

@@ -30,6 +30,7 @@ from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS, Alarm, AlarmType
 from kube.store.member import Campaign, Input, Member, MemberConfig
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
+from kube.store.raft.raft import Role
 from kube.store.raft.storage import MemoryStorage, StableStorage
 from kube.store.requests import PUT_GROWTH, AlarmAction, AlarmRequest, Request
 from kube.store.subscriptions import Subscriptions
@@ -192,8 +193,14 @@ class Replicas:
         self._elect()
 
     def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
+        leader = self._leader.member if self._leader is not None else None
         for proposal in proposals:
-            self._submit(proposal)
+            if leader is not None and proposal.owner is leader and leader.raft.role is Role.LEADER:
+                # It hands over, or too much is uncommitted there: again at the next leader or the next sweep.
+                proposal.owner = None
+                self._unsent.append(proposal)
+            else:
+                self._submit(proposal)
 
     def crowds_waiting(self, member: Member) -> None:
         if self._pumping is None:

@@ -28,6 +28,7 @@ from kube.store.kv import (
     Txn,
     create_if_absent,
 )
+from kube.store.raft.election import become_candidate, become_leader
 from kube.store.replicas import StoreConfig
 
 Make = Callable[..., Awaitable[Any]]
@@ -295,7 +296,7 @@ async def test_a_leader_that_a_majority_has_left_answers_no_read(cluster: Make) 
     net = await cluster(3, request_timeout=1.0)
     net.pause(1)
     for voter in (2, 3):
-        net.members[voter].raft._become_follower(7, 0)
+        net.members[voter].raft.become_follower(7, 0)
     read = asyncio.ensure_future(net.store.current_revision())
     await net.settle()
     assert net.members[1].serving_term
@@ -313,9 +314,9 @@ async def test_a_new_leader_answers_no_read_before_it_has_committed_in_its_term(
     net.stop(1)
     net.pause(3)
     raft = net.members[2].raft
-    raft._become_candidate()
-    raft._become_leader()
-    net.members[3].raft._become_follower(raft.term, 2)
+    become_candidate(raft)
+    become_leader(raft)
+    net.members[3].raft.become_follower(raft.term, 2)
     net.members[2].handle([])
     assert net.members[2].leads
     read = asyncio.ensure_future(net.store.range(b"k"))

@@ -21,6 +21,11 @@ class Config(Struct, frozen=True, kw_only=True):
 
     ``eager_commit``: tell followers of a commit at once instead of with the next append or heartbeat; it costs a round
     of messages for each commit, and only reads and watches at followers gain.
+
+    A follower is sent no more than ``max_inflight`` appends and ``max_inflight_bytes`` (or what one append takes it above) that it
+    has not acknowledged. A leader takes no proposals that would bring more than ``max_uncommitted_size`` bytes to wait for
+    a quorum, unless none wait. ``disable_conf_change_validation``: the shell makes sure itself that configuration changes are
+    proposed one at a time and fit the configuration.
     """
 
     id: int
@@ -33,8 +38,11 @@ class Config(Struct, frozen=True, kw_only=True):
     max_entries_per_message: int = 1024
     max_size_per_message: int = 1 << 20
     max_inflight: int = 256
+    max_inflight_bytes: int = 64 << 20
+    max_uncommitted_size: int = 256 << 20
     max_entries_per_ready: int = 1024
     max_pending_reads: int = 4096
+    disable_conf_change_validation: bool = False
 
     def __post_init__(self) -> None:
         if self.id <= 0:
@@ -43,5 +51,9 @@ class Config(Struct, frozen=True, kw_only=True):
             raise ValueError(f"heartbeats every {self.heartbeat_ticks} of {self.election_ticks} ticks")
         if self.read_only is ReadOnlyOption.LEASE and not self.check_quorum:
             raise ValueError("lease reads need check_quorum")
-        if min(self.max_entries_per_message, self.max_inflight, self.max_entries_per_ready) < 1:
+        limits = (
+            *(self.max_entries_per_message, self.max_entries_per_ready, self.max_inflight),
+            *(self.max_inflight_bytes, self.max_uncommitted_size),
+        )
+        if min(limits) < 1:
             raise ValueError("limits are positive")

@@ -186,10 +186,13 @@ class RaftLog:
         count = index - self.unstable_start + 1
         if index == self.last_index and term == self.last_term:
             self.unstable = []
-            self.unstable_start = index + 1
         elif count > 0 and self.match_term(index, term):
             del self.unstable[:count]
-            self.unstable_start = index + 1
+        else:
+            return
+        self.unstable_start = index + 1
+        if self.ready_end <= index:
+            self.ready_end = index + 1  # replaced since, and replaced again by what it was
 
     def stable_snapshot_to(self, index: int) -> None:
         if self.unstable_snapshot is not None and self.unstable_snapshot.index == index:

@@ -19,26 +19,34 @@ class ProgressState(Enum):
 class Progress:
     """``match``: the follower's log equals the leader's up to it. ``next``: the first index to send; above ``match``.
 
-    ``inflight`` holds the last index of each append that is not yet acknowledged, ascending.
+    ``inflight`` holds the last index and the size in bytes of each append that is not yet acknowledged, ascending;
+    ``inflight_bytes`` is their sum. The window is full when one of the two has reached its limit. ``sent_commit``: the highest
+    commit that an append or a heartbeat told the follower.
     """
 
     __slots__ = (
         "inflight",
+        "inflight_bytes",
         "match",
         "max_inflight",
+        "max_inflight_bytes",
         "next",
         "paused",
         "pending_snapshot",
         "recent_active",
+        "sent_commit",
         "state",
     )
 
-    def __init__(self, next_index: int, max_inflight: int) -> None:
+    def __init__(self, next_index: int, max_inflight: int, max_inflight_bytes: int) -> None:
         self.match = 0
         self.next = next_index
         self.state = ProgressState.PROBE
         self.max_inflight = max_inflight
-        self.inflight: deque[int] = deque()
+        self.max_inflight_bytes = max_inflight_bytes
+        self.inflight: deque[tuple[int, int]] = deque()
+        self.inflight_bytes = 0
+        self.sent_commit = 0
         self.pending_snapshot = 0
         self.paused = False
         """In PROBE: an append is on its way. In REPLICATE: the window was full. A heartbeat's answer lifts it."""
@@ -51,6 +59,7 @@ class Progress:
         else:
             self.next = self.match + 1
         self._reset(ProgressState.PROBE)
+        self.sent_commit = min(self.sent_commit, self.next - 1)
 
     def become_replicate(self) -> None:
         self._reset(ProgressState.REPLICATE)
@@ -60,23 +69,33 @@ class Progress:
         self._reset(ProgressState.SNAPSHOT)
         self.pending_snapshot = index
         self.next = index + 1
+        self.sent_commit = index
 
     def _reset(self, state: ProgressState) -> None:
         self.state = state
         self.paused = False
         self.pending_snapshot = 0
         self.inflight.clear()
+        self.inflight_bytes = 0
 
     def is_paused(self) -> bool:
         return self.paused or self.state is ProgressState.SNAPSHOT
 
-    def sent(self, last_index: int, count: int) -> None:
-        """An append of ``count`` entries that ends at ``last_index`` was sent."""
+    def is_full(self) -> bool:
+        """No entry may be sent until one of those under way is acknowledged."""
+        return len(self.inflight) >= self.max_inflight or self.inflight_bytes >= self.max_inflight_bytes
+
+    def sent(self, last_index: int, count: int, size: int, commit: int) -> None:
+        """An append of ``count`` entries of ``size`` bytes, that ends at ``last_index`` and tells ``commit``, was sent."""
+        self.sent_commit = commit
         if self.state is ProgressState.REPLICATE:
             if count:
                 self.next = last_index + 1
-                self.inflight.append(last_index)
-            self.paused = len(self.inflight) >= self.max_inflight
+                self.inflight.append((last_index, size))
+                self.inflight_bytes += size
+            self.paused = (
+                len(self.inflight) >= self.max_inflight or self.inflight_bytes >= self.max_inflight_bytes
+            )
         else:
             self.paused = count > 0
 
@@ -92,8 +111,8 @@ class Progress:
 
     def free_inflight(self, index: int) -> None:
         inflight = self.inflight
-        while inflight and inflight[0] <= index:
-            inflight.popleft()
+        while inflight and inflight[0][0] <= index:
+            self.inflight_bytes -= inflight.popleft()[1]
             self.paused = False
 
     def rejected(self, index: int, hint: int) -> bool:
@@ -108,3 +127,7 @@ class Progress:
         self.next = max(min(index, hint + 1), self.match + 1)
         self.paused = False
         return True
+
+    def lacks_commit(self, committed: int) -> bool:
+        """Whether an append, though empty, would tell the follower of a commit that it can make use of."""
+        return committed > self.sent_commit and self.sent_commit < self.next - 1

@@ -5,18 +5,23 @@ from collections.abc import Sequence
 
 import msgspec
 
+from kube.store.raft import reconfiguration, replication, transfer
 from kube.store.raft.config import Config
-from kube.store.raft.messages import Entry, HardState, Message, ReadState, Snapshot
+from kube.store.raft.messages import ConfChange, ConfState, Entry, HardState, Message, ReadState, Snapshot
 from kube.store.raft.raft import Raft, Role
+from kube.store.raft.status import Status, status_of
 from kube.store.raft.storage import Storage
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What is to be done, in this order: ``hard_state``, ``snapshot`` and ``entries`` to stable storage (with an fsync
-    when ``must_sync``); then, and not before, ``messages`` sent (persist before send); then ``snapshot`` and
-    ``committed`` applied to the state machine.
+    """What is to be done, in this order: ``snapshot``, ``entries`` and ``hard_state`` to stable storage (with an fsync
+    when ``must_sync``; a tail that a crash tears off must take the hard state before the entries); then, and not before,
+    ``messages`` sent (persist before send); then ``snapshot`` and ``committed`` applied to the state machine. An entry of
+    ``committed`` whose data is a ConfChange is applied by ``RawNode.apply_conf_change``, in its turn.
 
-    ``hard_state`` is None when neither term nor vote changed; a commit alone is not worth a write. ``read_states`` answer ``read_index``.
+    ``hard_state`` is None when neither term nor vote changed and no entries came with a new commit; a commit alone is not worth a
+    write. ``early``: the messages are a leader's and promise nothing of this Ready, so they may be sent before it is persisted, for
+    its followers to write at the same time (dissertation §10.2.1). ``read_states`` answer ``read_index``.
     """
 
     hard_state: HardState | None
@@ -26,17 +31,23 @@ class Ready(msgspec.Struct, frozen=True):
     committed: list[Entry]
     read_states: list[ReadState]
     must_sync: bool
+    early: bool
 
 
 class RawNode:
-    """One Ready is outstanding at most: after ``ready`` comes ``advance`` before any other input."""
+    """One Ready is outstanding at most: after ``ready`` comes ``advance`` before the next ``ready``. Inputs that come between
+    the two show in the next one.
+    """
 
-    __slots__ = ("_outstanding", "_term", "_vote", "raft")
+    __slots__ = ("_commit", "_outstanding", "_term", "_vote", "raft")
 
     def __init__(self, config: Config, storage: Storage, rng: random.Random, applied: int = 0) -> None:
-        """``applied``: the log index that the state machine holds at the start."""
+        """``applied``: the log index that the state machine holds at the start; the storage's ConfState is the one at it.
+
+        A member that is to be added to others starts with an empty ConfState and learns the rest from their leader.
+        """
         self.raft = Raft(config, storage, rng, applied)
-        self._term, self._vote = self.raft.term, self.raft.vote
+        self._term, self._vote, self._commit = self.raft.term, self.raft.vote, self.raft.log.committed
         self._outstanding: Ready | None = None
 
     # ---- inputs
@@ -51,12 +62,36 @@ class RawNode:
         """See ``Raft.propose``."""
         return self.raft.propose(items)
 
+    def propose_conf_change(self, change: ConfChange, size: int = 0) -> int:
+        """Append an entry that changes the members, ``size`` in bytes; its index, in the current term.
+
+        It is in force at each member once ``apply_conf_change`` is called there. Where etcd-io/raft appends an empty entry in its
+        place, this raises ConfChangeError: the last change is not applied yet, or this one does not fit the configuration.
+        Raises ProposalDroppedError as ``propose`` does.
+        """
+        return reconfiguration.propose_conf_change(self.raft, change, size)
+
+    def apply_conf_change(self, change: ConfChange) -> ConfState:
+        """A committed ``change`` is applied; the configuration after it, which snapshots from here on carry.
+
+        A shell that refuses the change though it is committed passes one whose nodes are NO_NODE. Raises ConfChangeError.
+        """
+        return reconfiguration.apply_conf_change(self.raft, change)
+
+    def transfer_leadership(self, target: int) -> bool:
+        """See ``transfer.transfer_leadership``."""
+        return transfer.transfer_leadership(self.raft, target)
+
     def read_index(self, context: int) -> bool:
         """See ``Raft.read_index``."""
         return self.raft.read_index(context)
 
     def campaign(self) -> None:
         self.raft.campaign()
+
+    def forget_leader(self) -> None:
+        """See ``Raft.forget_leader``."""
+        self.raft.forget_leader()
 
     def report_unreachable(self, peer: int) -> None:
         self.raft.report_unreachable(peer)
@@ -65,6 +100,28 @@ class RawNode:
         self.raft.report_snapshot(peer, delivered=delivered)
 
     # ---- outputs
+
+    @property
+    def conf_state(self) -> ConfState:
+        """The configuration as of the last entry applied: what a snapshot of the state machine at that entry carries."""
+        return self.raft.conf
+
+    def status(self) -> Status:
+        return status_of(self.raft)
+
+    def has_ready(self) -> bool:
+        """Whether ``ready`` would give something."""
+        raft = self.raft
+        log = raft.log
+        return bool(
+            raft.messages
+            or raft.read_states
+            or log.ready_end <= log.last_index
+            or log.committed > log.applied
+            or log.unstable_snapshot is not None
+            or raft.term != self._term
+            or raft.vote != self._vote
+        )
 
     def ready(self) -> Ready | None:
         """What is to be done now; None when there is nothing."""
@@ -79,8 +136,8 @@ class RawNode:
         if not (messages or has_entries or voted or has_committed or read_states or snapshot is not None):
             return None
         hard_state = None
-        if voted:
-            self._term, self._vote = raft.term, raft.vote
+        if voted or (has_entries and log.committed != self._commit):
+            self._term, self._vote, self._commit = raft.term, raft.vote, log.committed
             hard_state = raft.hard_state
         if messages:
             raft.messages = []
@@ -94,6 +151,7 @@ class RawNode:
             log.take_committed(raft.config.max_entries_per_ready) if has_committed else [],
             read_states,
             has_entries or voted,
+            raft.role is Role.LEADER and not voted,
         )
         return ready
 
@@ -103,11 +161,16 @@ class RawNode:
         if ready is None:
             raise AssertionError("advance without a Ready")
         self._outstanding = None
-        log = self.raft.log
+        raft = self.raft
         if ready.snapshot is not None:
-            log.stable_snapshot_to(ready.snapshot.index)
+            raft.log.stable_snapshot_to(ready.snapshot.index)
+            raft.applied = max(raft.applied, ready.snapshot.index)
         if ready.entries:
             last = ready.entries[-1]
-            log.stable_to(last.index, last.term)
-            if self.raft.role is Role.LEADER:
-                self.raft.persisted(last.index, last.term)
+            raft.log.stable_to(last.index, last.term)
+            if raft.role is Role.LEADER:
+                replication.persisted(raft, last.index, last.term)
+        if ready.committed:
+            raft.applied = ready.committed[-1].index
+            if raft.conf.auto_leave:
+                reconfiguration.leave_joint(raft)

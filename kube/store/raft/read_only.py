@@ -4,15 +4,20 @@ from collections import deque
 
 from msgspec import Struct, field
 
+from kube.store.raft.quorum import Quorum, VoteResult
+
 
 class PendingRead(Struct):
-    """A read asked for by member ``asker`` under its ``context``, when ``index`` was committed."""
+    """A read asked for by member ``asker`` under its ``context``, when ``index`` was committed.
+
+    ``acks``: who has confirmed, the leader from the start.
+    """
 
     asker: int
     context: int
     index: int
     round: int
-    acks: dict[int, None] = field(default_factory=dict)
+    acks: dict[int, bool] = field(default_factory=dict)
 
 
 class ReadOnly:
@@ -32,19 +37,19 @@ class ReadOnly:
         """The newest round that waits, 0 when none does: heartbeats that are due anyway repeat it."""
         return self._pending[-1].round if self._pending else 0
 
-    def add(self, asker: int, context: int, index: int) -> int:
+    def add(self, asker: int, context: int, index: int, leader: int) -> int:
         """The round under which the followers are to be asked."""
         self._round += 1
-        self._pending.append(PendingRead(asker, context, index, self._round))
+        self._pending.append(PendingRead(asker, context, index, self._round, {leader: True}))
         return self._round
 
-    def acknowledge(self, member: int, round_: int, acks_needed: int) -> list[PendingRead]:
-        """``member`` answered ``round_``. The reads that ``acks_needed`` other members have confirmed now."""
+    def acknowledge(self, member: int, round_: int, voters: Quorum) -> list[PendingRead]:
+        """``member`` answered ``round_``. The reads that a quorum of ``voters`` has confirmed now."""
         confirmed = 0
         for position, read in enumerate(self._pending):
             if read.round > round_:
                 break
-            read.acks[member] = None
-            if len(read.acks) >= acks_needed:
+            read.acks[member] = True
+            if voters.vote_result(read.acks) is VoteResult.WON:
                 confirmed = position + 1
         return [self._pending.popleft() for _ in range(confirmed)]

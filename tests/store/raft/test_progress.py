@@ -6,15 +6,15 @@ from kube.store.raft.progress import Progress, ProgressState
 
 
 def replicating(match: int = 0, window: int = 3) -> Progress:
-    progress = Progress(match + 1, window)
+    progress = Progress(match + 1, window, 1 << 20)
     progress.match = match
     progress.become_replicate()
     return progress
 
 
 def test_a_probe_sends_one_append_and_waits_for_its_answer() -> None:
-    progress = Progress(5, 3)
-    progress.sent(7, 3)
+    progress = Progress(5, 3, 1 << 20)
+    progress.sent(7, 3, 10, 0)
     assert progress.is_paused()
     assert progress.next == 5
     assert progress.acknowledged(7)
@@ -26,7 +26,7 @@ def test_replication_is_pipelined_up_to_the_window() -> None:
     progress = replicating()
     for last in (2, 4, 6):
         assert not progress.is_paused()
-        progress.sent(last, 2)
+        progress.sent(last, 2, 10, 0)
     assert progress.is_paused()
     assert progress.next == 7
     progress.acknowledged(2)
@@ -47,7 +47,7 @@ def test_replication_is_pipelined_up_to_the_window() -> None:
     ],
 )
 def test_a_refused_probe_goes_back(index: int, hint: int, news: bool, next_: int) -> None:
-    progress = Progress(8, 3)
+    progress = Progress(8, 3, 1 << 20)
     progress.match = 2
     assert progress.rejected(index, hint) is news
     assert progress.next == next_
@@ -56,13 +56,13 @@ def test_a_refused_probe_goes_back(index: int, hint: int, news: bool, next_: int
 @pytest.mark.parametrize(("index", "news"), [(4, True), (3, False), (2, False)])
 def test_a_refusal_while_replicating_falls_back_to_what_matches(index: int, news: bool) -> None:
     progress = replicating(match=3)
-    progress.sent(6, 3)
+    progress.sent(6, 3, 10, 0)
     assert progress.rejected(index, 1) is news
     assert progress.next == (4 if news else 7)
 
 
 def test_nothing_is_sent_while_a_snapshot_is_under_way() -> None:
-    progress = Progress(1, 3)
+    progress = Progress(1, 3, 1 << 20)
     progress.become_snapshot(10)
     assert progress.is_paused()
     progress.become_probe()
@@ -70,7 +70,7 @@ def test_nothing_is_sent_while_a_snapshot_is_under_way() -> None:
 
 
 def test_a_snapshot_that_failed_is_tried_anew_from_what_matches() -> None:
-    progress = Progress(1, 3)
+    progress = Progress(1, 3, 1 << 20)
     progress.become_snapshot(10)
     progress.pending_snapshot = 0
     progress.become_probe()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from kube.store.raft.config import ReadOnlyOption
+from kube.store.raft.election import become_candidate, become_leader
 from kube.store.raft.messages import AppendEntries, AppendResponse, Entry, Heartbeat, InstallSnapshot
 from kube.store.raft.progress import ProgressState
 from kube.store.raft.raft import ProposalDroppedError, Role
@@ -336,8 +337,8 @@ def test_a_new_leader_answers_only_when_it_has_committed_in_its_term(network: Ma
     net.stop(1)
     net.cut = {(2, 3)}
     raft = net.nodes[2].raft
-    raft._become_candidate()
-    raft._become_leader()
+    become_candidate(raft)
+    become_leader(raft)
     net.nodes[2].read_index(7)
     net.settle()
     assert net.reads[2] == []

@@ -1,0 +1,33 @@
+"""Leadership transfer (Raft dissertation §3.10): the leader brings a voter up to date and tells it to campaign at once."""
+
+from kube.store.raft.messages import NO_NODE, TimeoutNow
+from kube.store.raft.replication import send_append
+from kube.store.raft.state import RaftState, Role
+
+
+def transfer_leadership(raft: RaftState, target: int) -> bool:
+    """Hand over to ``target``, within an election timeout or not at all. A newer transfer ends an earlier one.
+
+    False when this member does not lead, or ``target`` is itself or no voter.
+    """
+    if raft.role is not Role.LEADER or target == raft.id or target not in raft.conf.voters:
+        return False
+    if raft.transferee == target:
+        return True
+    raft.transferee = target
+    raft.election_elapsed = 0
+    progress = raft.progress[target]
+    if progress.match == raft.log.last_index:
+        raft.messages.append(TimeoutNow(target, raft.id, raft.term))
+    else:
+        send_append(raft, target, progress)
+    return True
+
+
+def hand_over(raft: RaftState) -> None:
+    """A leader that is no longer a voter steps down; the voter that is furthest need not wait for its election timeout."""
+    log = raft.log
+    ready = [voter for voter in raft.conf.voters if raft.progress[voter].match == log.last_index]
+    if ready:
+        raft.messages.append(TimeoutNow(ready[0], raft.id, raft.term))
+    raft.become_follower(raft.term, NO_NODE)
