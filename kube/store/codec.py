@@ -48,7 +48,9 @@ class _ConfChange(msgspec.Struct, frozen=True, tag="ConfChange", array_like=True
 _Data: TypeAlias = Request | _ConfChange | None
 
 
-class _Entry(msgspec.Struct, frozen=True, array_like=True):
+class StoredEntry(msgspec.Struct, frozen=True, array_like=True):
+    """What an Entry is decoded as; ``own_entries`` makes it one."""
+
     term: int
     index: int
     data: _Data = None
@@ -57,7 +59,7 @@ class _Entry(msgspec.Struct, frozen=True, array_like=True):
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_data = msgspec.msgpack.Decoder(_Data).decode
-_decode_entries = msgspec.msgpack.Decoder(list[_Entry]).decode
+_decode_entries = msgspec.msgpack.Decoder(list[StoredEntry]).decode
 
 
 # ---- entries ----------------------------------------------------------------------------------------------
@@ -89,9 +91,11 @@ def encode_entries(entries: Sequence[Entry]) -> bytes:
 
 def decode_entries(data: bytes | memoryview) -> list[Entry]:
     """Raises CodecError."""
-    return [
-        Entry(each.term, each.index, _own(each.data), each.size) for each in _decoded(_decode_entries, data)
-    ]
+    return own_entries(_decoded(_decode_entries, data))
+
+
+def own_entries(stored: list[StoredEntry]) -> list[Entry]:
+    return [Entry(each.term, each.index, _own(each.data), each.size) for each in stored]
 
 
 def _own(data: Any) -> object:
@@ -117,15 +121,15 @@ class SnapshotHead(msgspec.Struct, frozen=True):
     term: int
     conf: ConfState
     state: StateSnapshot | None
-    counts: tuple[int, int, int] = (0, 0, 0)
+    counts: tuple[int, int] = (0, 0)
     format: int = FORMAT
 
 
-SECTIONS = ("changes", "bases", "live")
-"""The order of key values in a snapshot. In ``live`` a key alone stands for its last change."""
+SECTIONS = ("changes", "bases")
+"""The order of key values in a snapshot."""
 
 _decode_head = msgspec.msgpack.Decoder(SnapshotHead).decode
-_decode_piece = msgspec.msgpack.Decoder(list[KeyValue | bytes]).decode
+_decode_piece = msgspec.msgpack.Decoder(list[KeyValue]).decode
 
 
 def encode_snapshot(snapshot: Snapshot, piece_bytes: int = PIECE_BYTES) -> Iterator[bytes]:
@@ -140,15 +144,11 @@ def encode_snapshot(snapshot: Snapshot, piece_bytes: int = PIECE_BYTES) -> Itera
         yield _encode(SnapshotHead(snapshot.index, snapshot.term, snapshot.conf, None))
         return
     kv = state.kv
-    empty = msgspec.structs.replace(state, kv=msgspec.structs.replace(kv, live=(), bases=(), changes=()))
-    counts = (len(kv.changes), len(kv.bases), len(kv.live))
+    empty = msgspec.structs.replace(state, kv=msgspec.structs.replace(kv, bases=(), changes=()))
+    counts = (len(kv.changes), len(kv.bases))
     yield _encode(SnapshotHead(snapshot.index, snapshot.term, snapshot.conf, empty, counts))
-    floor = kv.compact_revision
     yield from _pieces(kv.changes, piece_bytes)
     yield from _pieces(kv.bases, piece_bytes)
-    # Every change from the compacted revision on is among the changes.
-    for portion in _portions(kv.live, piece_bytes):
-        yield _encode([each if each.mod_revision < floor else each.key for each in portion])
 
 
 def _pieces(key_values: Sequence[KeyValue], piece_bytes: int) -> Iterator[bytes]:
@@ -211,24 +211,12 @@ class SnapshotDecoder:
         if head.state is None:
             return Snapshot(head.index, head.term, head.conf)
         every = chain.from_iterable(self._key_values)
-        changes = _section(every, head.counts[0])
-        bases = _section(every, head.counts[1])
-        last = {kv.key: kv for kv in changes}
-        try:
-            live = tuple([kv if type(kv) is KeyValue else last[kv] for kv in every])  # type: ignore[index]  # a key
-        except KeyError as error:
-            raise CodecError(f"the key {error} has no value") from None
+        changes = tuple(islice(every, head.counts[0]))
+        bases = tuple(every)
         state = head.state
-        kv = msgspec.structs.replace(state.kv, live=live, bases=bases, changes=changes)
+        kv = msgspec.structs.replace(state.kv, bases=bases, changes=changes)
         data = msgspec.structs.replace(state, kv=kv)
         return Snapshot(head.index, head.term, head.conf, data)
-
-
-def _section(every: Iterator[KeyValue | bytes], count: int) -> tuple[KeyValue, ...]:
-    section = [each for each in islice(every, count) if type(each) is KeyValue]
-    if len(section) != count:
-        raise CodecError("a key stands where a key value should")
-    return tuple(section)
 
 
 def _interned(known: dict[tuple[bytes, int], KeyValue], kv: KeyValue) -> KeyValue:

@@ -1,5 +1,6 @@
 """The state machine: etcd's answers to each request, the same on every replica."""
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -150,7 +151,7 @@ def test_revoking_deletes_the_keys_in_one_revision() -> None:
         LeaseGrantRequest(7, 60), Put(b"b", b"", 7), Put(b"a", b"", 7), Put(b"c", b""), LeaseRevokeRequest(7)
     )
     assert values(made) == {b"c": b""}
-    assert [(kv.key, kv.mod_revision) for kv in made.kv.changes[-2:]] == [(b"a", 5), (b"b", 5)]
+    assert [(kv.key, kv.mod_revision) for kv in list(made.kv.changes)[-2:]] == [(b"a", 5), (b"b", 5)]
     assert isinstance(made.apply(LeaseRevokeRequest(7)), LeaseNotFoundError)
 
 
@@ -397,6 +398,17 @@ def same(one: object, other: object) -> bool:
     )
 
 
+def same_snapshot(one: StateMachine, other: StateMachine) -> bool:
+    """The order in which keys came into a dict is nothing that a replica promises."""
+
+    def sorted_(machine: StateMachine) -> object:
+        state = machine.snapshot()
+        bases = tuple(sorted(state.kv.bases, key=lambda kv: kv.key))
+        return msgspec.structs.replace(state, kv=msgspec.structs.replace(state.kv, bases=bases))
+
+    return sorted_(one) == sorted_(other)
+
+
 @given(st.lists(REQUESTS.filter(allowed), max_size=30), st.integers(0, 30))
 @settings(max_examples=150, deadline=None)
 def test_replicas_agree_though_one_was_restored_from_a_snapshot_and_prunes(
@@ -408,7 +420,11 @@ def test_replicas_agree_though_one_was_restored_from_a_snapshot_and_prunes(
             other = StateMachine.restore(one.snapshot(), lambda: 0.0)
         assert same(one.apply(request), other.apply(request))
         other.kv.prune(1)
-    assert one.snapshot() == other.snapshot()
+    assert one.hash_kv() == other.hash_kv()
+    for each in (one, other):
+        while each.kv.prune(100):
+            pass
+    assert same_snapshot(one, other)
     held = {key: lease for lease in other.lessor.ids() for key in other.lessor.get(lease).keys}
     assert held == {key: kv.lease for key, kv in one.kv.live.items() if kv.lease}
 

@@ -4,9 +4,6 @@ It is made from what is there, not kept up while it is written: only so does it 
 versions, so that it depends on no order: not on that of dicts, nor on whether pruning or a restore came before.
 """
 
-from bisect import bisect_right
-from collections.abc import Callable
-from operator import attrgetter
 from struct import Struct
 from zlib import crc32
 
@@ -21,7 +18,6 @@ _VERSION_WORK = 1024
 _MASK = (1 << 64) - 1
 
 _header = Struct("<qqqqQ").pack
-_mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
 
 
 def _hash(kv: KeyValue) -> int:
@@ -94,17 +90,18 @@ class KeySpaceHash:
     def _add_changes(self, work: int) -> bool:
         """True when all are added."""
         changes, total = self._kv.changes, self._sum
-        first = bisect_right(changes, self._compact_revision, key=_mod_revision) + self._changes
-        end = bisect_right(changes, self.revision, key=_mod_revision)
-        at = first
-        while at < end and work > 0:
-            change = changes[at]
+        first = changes.position(self._compact_revision + 1) + self._changes
+        end = changes.position(self.revision + 1)
+        added = 0
+        for change in changes.between(first, end):
             total += _hash(change)
+            added += 1
             work -= len(change.value) + _VERSION_WORK
-            at += 1
-        self._changes += at - first
+            if work <= 0:
+                break
+        self._changes += added
         self._sum = total & _MASK
-        return at == end
+        return first + added == end
 
 
 def hash_kv(kv: KVStore, revision: int = 0) -> HashKV:

@@ -5,13 +5,15 @@ tombstones, reads at any revision that is not compacted. Nothing here waits, not
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
 
 import msgspec
 
 from kube.store.errors import CompactedError, FutureRevisionError
 from kube.store.kv import ALL_KEYS_END, KeyValue
+from kube.store.mvcc.change_log import ChangeLog
 from kube.store.mvcc.key_index import KeyIndex
 
 _mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
@@ -21,16 +23,17 @@ Change = tuple[KeyValue, KeyValue | None]
 
 
 class KVSnapshot(msgspec.Struct, frozen=True):
-    """A key space as of ``revision``, sharing the key values with the store that it was taken from.
+    """A key space as of ``revision``, sharing its parts with the store that it was taken from.
 
-    ``bases``: what keys held at the compacted revision that have changed since then.
+    ``bases``: what keys held at ``base_revision`` and had held before it. ``changes``: every change from ``base_revision`` on, in
+    order; what there is now follows from both. ``base_revision`` is the compacted one, or one before it while pruning is not done.
     """
 
     revision: int
     compact_revision: int
-    live: tuple[KeyValue, ...]
-    bases: tuple[KeyValue, ...]
-    changes: tuple[KeyValue, ...]
+    base_revision: int = 0
+    bases: Sequence[KeyValue] = ()
+    changes: Sequence[KeyValue] = ()
 
 
 class KVStore:
@@ -40,9 +43,13 @@ class KVStore:
     """
 
     __slots__ = (
-        "_cursor",
+        "_append_change",
         "_dead_index",
         "_index",
+        "_pruning",
+        "_to_prune",
+        "base_revision",
+        "bases",
         "changes",
         "compact_revision",
         "dead",
@@ -63,8 +70,12 @@ class KVStore:
         """The tombstone of each key that does not exist now but did after the compacted revision."""
         self.older: dict[bytes, list[KeyValue]] = {}
         """Versions and tombstones before the one in ``live`` or ``dead``, ascending, of keys that have any."""
-        self.changes: list[KeyValue] = []
-        """Every change from the compacted revision on, in order."""
+        self.changes = ChangeLog()
+        """Every change from the base revision on, in order."""
+        self.base_revision = 0
+        """The compacted revision to which everything is pruned."""
+        self.bases: Sequence[KeyValue] = ()
+        """What keys held at the base revision and had held before it. Replaced, never changed."""
         self.journal: list[Change] | None = None
         """Changes for whoever reports them to watches; None while nobody does."""
         self.size = 0
@@ -73,8 +84,9 @@ class KVStore:
         """Bytes of the keys that exist and their values."""
         self._index = KeyIndex(self.live)
         self._dead_index = KeyIndex(self.dead)
-        self._cursor = 0
-        """Changes at the head of ``changes`` whose keys are pruned already."""
+        self._append_change = self.changes.tail.append
+        self._pruning: Iterator[int] | None = None
+        self._to_prune = 0
 
     # ---- writes
 
@@ -104,7 +116,7 @@ class KVStore:
             self.size_in_use += grown - len(prev.value)
             self.size += len(key) + grown
         live[key] = kv
-        self.changes.append(kv)
+        self._append_change(kv)
         if self.journal is not None:
             self.journal.append((kv, prev))
         return prev
@@ -119,7 +131,7 @@ class KVStore:
         self.dead[key] = tombstone
         self._dead_index.touch(key)
         self.older.setdefault(key, []).append(prev)
-        self.changes.append(tombstone)
+        self._append_change(tombstone)
         self.size_in_use -= len(key) + len(prev.value)
         self.size += len(key)
         if self.journal is not None:
@@ -146,11 +158,11 @@ class KVStore:
     def _count_at(self, key: bytes, range_end: bytes, revision: int) -> int:
         """From how many there are now, and what came and went since, where that is less than to look at all."""
         changes = self.changes
-        first = bisect_right(changes, revision, key=_mod_revision)
+        first = changes.position(revision + 1)
         count = self.count(key, range_end)
-        if len(changes) - first > count or not range_end:
+        if changes.end - first > count or not range_end:
             return len(self._range_at(key, range_end, revision, 0))
-        since = {kv.key: None for kv in changes[first:]}
+        since = {kv.key: None for kv in changes.between(first, changes.end)}
         for each in since:
             if key <= each and (range_end == ALL_KEYS_END or each < range_end):
                 count += (self.get_at(each, revision) is not None) - (each in self.live)
@@ -218,8 +230,8 @@ class KVStore:
         """Every change from ``start_revision`` on, in order. Raises CompactedError."""
         if start_revision < self.compact_revision:
             raise CompactedError(start_revision, self.compact_revision)
-        start = bisect_left(self.changes, start_revision, key=_mod_revision)
-        return map(self.changes.__getitem__, range(start, len(self.changes)))
+        changes = self.changes
+        return changes.between(changes.position(start_revision), changes.end)
 
     def get_before(self, change: KeyValue) -> KeyValue | None:
         """What the key held before ``change``; None if it was absent, or if that is compacted."""
@@ -247,24 +259,49 @@ class KVStore:
 
     @property
     def unpruned(self) -> int:
-        """Changes that ``prune`` has still to look at."""
-        return bisect_right(self.changes, self.compact_revision, key=_mod_revision) - self._cursor
+        """Changes and keys that ``prune`` has still to look at."""
+        if self._pruning is not None:
+            return self._to_prune
+        if self.base_revision == self.compact_revision:
+            return 0
+        return self._prunable(self.compact_revision)
+
+    def _prunable(self, floor: int) -> int:
+        changes = self.changes
+        passed = changes.position(floor + 1) - changes.position(self.base_revision + 1)
+        return passed + len(self.live) + len(self.dead)
 
     def prune(self, limit: int) -> bool:
-        """Free what compaction made unreachable, looking at no more than ``limit`` changes. False when all is done."""
-        changes, floor = self.changes, self.compact_revision
-        end = bisect_right(changes, floor, key=_mod_revision)
-        stop = min(end, self._cursor + limit)
-        for position in range(self._cursor, stop):
-            self._prune_key(changes[position].key, floor)
-        self._cursor = stop
-        if stop < end:
-            return True
-        passed = bisect_left(changes, floor, key=_mod_revision)
-        if passed:
-            del changes[:passed]
-        self._cursor = end - passed
-        return False
+        """Free what compaction made unreachable, looking at no more than ``limit`` changes or keys. False when all is done."""
+        if self._pruning is None:
+            if self.base_revision == self.compact_revision:
+                return False
+            self._to_prune = self._prunable(self.compact_revision)
+            self._pruning = self._prune_to(self.compact_revision)
+        looked = sum(islice(self._pruning, limit))
+        self._to_prune = max(0, self._to_prune - looked)
+        if looked < limit:
+            self._pruning = None
+        return self._pruning is not None or self.base_revision != self.compact_revision
+
+    def _prune_to(self, floor: int) -> Iterator[int]:
+        """Forget versions that can't be read any more; then gather the bases of the next snapshots; then forget the changes.
+
+        A compaction that comes meanwhile has its turn after this one.
+        """
+        changes = self.changes
+        for change in changes.between(changes.position(self.base_revision + 1), changes.position(floor + 1)):
+            self._prune_key(change.key, floor)
+            yield 1
+        bases: list[KeyValue] = []
+        for key in (*self.live, *self.dead):
+            base = self.get_at(key, floor)
+            if base is not None and base.mod_revision < floor:
+                bases.append(base)
+            yield 1
+        self.bases = tuple(bases)
+        self.base_revision = floor
+        changes.drop_before(changes.position(floor))
 
     def _prune_key(self, key: bytes, floor: int) -> None:
         """Keep what can be read at ``floor`` or later: the newest version not above it, and all that are above."""
@@ -295,43 +332,45 @@ class KVStore:
     # ---- snapshots
 
     def snapshot(self) -> KVSnapshot:
-        """What can be read, and nothing of what only waits to be pruned."""
-        floor = self.compact_revision
-        first = bisect_left(self.changes, floor, key=_mod_revision)
-        bases: list[KeyValue] = []
-        for key, older in self.older.items():
-            if older[0].mod_revision >= floor:
-                continue
-            current = self.live.get(key) or self.dead[key]
-            if current.mod_revision > floor:
-                base = older[bisect_right(older, floor, key=_mod_revision) - 1]
-                if base.mod_revision < floor and base.version:
-                    bases.append(base)
+        """All that can be read, shared and not copied."""
         return KVSnapshot(
-            self.revision, floor, tuple(self.live.values()), tuple(bases), tuple(self.changes[first:])
+            self.revision, self.compact_revision, self.base_revision, self.bases, self.changes.freeze()
         )
 
     @classmethod
     def restore(cls, snapshot: KVSnapshot) -> "KVStore":
         store = cls()
         store.revision = snapshot.revision
-        store.compact_revision = floor = snapshot.compact_revision
-        store.live.update((kv.key, kv) for kv in snapshot.live)
-        store.changes = list(snapshot.changes)
-        store._cursor = bisect_right(store.changes, floor, key=_mod_revision)
-        versions: dict[bytes, list[KeyValue]] = {kv.key: [kv] for kv in snapshot.bases}
-        for change in snapshot.changes:
-            if change.version or change.mod_revision > floor:
-                versions.setdefault(change.key, []).append(change)
-        for key, older in versions.items():
-            current = older.pop()
-            if not current.version:
-                store.dead[key] = current
-            if older:
-                store.older[key] = older
-        store.size_in_use = sum([len(kv.key) + len(kv.value) for kv in snapshot.live])
-        store.size = store.size_in_use + sum(map(len, store.dead))
-        store.size += sum([len(kv.key) + len(kv.value) for older in store.older.values() for kv in older])
-        store._index = KeyIndex(store.live)
-        store._dead_index = KeyIndex(store.dead)
+        store.compact_revision = snapshot.compact_revision
+        store.base_revision = snapshot.base_revision
+        store.bases = snapshot.bases
+        store.changes.tail.extend(snapshot.changes)
+        store._replay()
+        live, dead, older = store.live, store.dead, store.older
+        store.size_in_use = sum([len(kv.key) + len(kv.value) for kv in live.values()])
+        store.size = store.size_in_use + sum(map(len, dead))
+        store.size += sum([len(kv.key) + len(kv.value) for versions in older.values() for kv in versions])
+        store._index = KeyIndex(live)
+        store._dead_index = KeyIndex(dead)
         return store
+
+    def _replay(self) -> None:
+        """Do to an empty key space what the changes have done to the bases."""
+        live, dead, older = self.live, self.dead, self.older
+        live.update([(kv.key, kv) for kv in self.bases])
+        for change in self.changes:
+            key = change.key
+            before = live.get(key)
+            if change.version:
+                live[key] = change
+                if before is None:
+                    before = dead.pop(key, None)
+            elif before is not None:
+                del live[key]
+                dead[key] = change
+            if before is not None:
+                versions = older.get(key)
+                if versions is None:
+                    older[key] = [before]
+                else:
+                    versions.append(before)
