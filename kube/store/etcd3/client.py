@@ -1,0 +1,156 @@
+"""Calls of etcd's services: which member is asked, what is asked again, and what its failures are called.
+
+A read is asked again at another member until the request timeout. A write is sent again only when it is certain that it was not
+applied: it never left, or no leader took it. What the header of an answer says is kept: ids, term, newest revision.
+"""
+
+from typing import Any, Final
+
+import grpc
+import grpc.aio
+from msgspec.structs import replace
+
+from kube.base.backoff import Backoff
+from kube.base.clock import Clock
+from kube.store.errors import NoLeaderError, StoreError, TooManyRequestsError
+from kube.store.etcd3.config import Etcd3Config
+from kube.store.etcd3.endpoints import Endpoint, Endpoints
+from kube.store.etcd3.errors import (
+    INVALID_TOKEN,
+    NOTHING,
+    AccessDeniedError,
+    Asked,
+    ConnectionLostError,
+    UnexpectedError,
+    UnreachableError,
+    from_rpc,
+)
+from kube.store.etcdpb import messages
+
+KV: Final = "/etcdserverpb.KV/"
+WATCH: Final = "/etcdserverpb.Watch/Watch"
+LEASE: Final = "/etcdserverpb.Lease/Lease"
+CLUSTER: Final = "/etcdserverpb.Cluster/Member"
+MAINTENANCE: Final = "/etcdserverpb.Maintenance/"
+_AUTHENTICATE: Final = "/etcdserverpb.Auth/Authenticate"
+
+_RETRY: Final = Backoff(initial=0.05, cap=0.5)
+_ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError)
+_NOT_APPLIED: Final = (UnreachableError, NoLeaderError)
+_LEADER_WANTED: Final = ("hasleader", "true")
+
+
+class Client:
+    """``cluster_id``, ``member_id``, ``raft_term`` as the last answer had them; ``revision``: the newest that any had."""
+
+    def __init__(self, config: Etcd3Config, clock: Clock) -> None:
+        """On a running loop. Connects when it is first asked. Raises EtcdURLError."""
+        self.config = config
+        self.endpoints = Endpoints(config, clock)
+        self.clock = clock
+        self.cluster_id = self.member_id = self.raft_term = 0
+        self.revision = 0
+        self.compact_revision = 0
+        self._probe = messages.RangeRequest(key=config.prefix or b"\0", count_only=True)
+        self._token = ""
+
+    async def call(self, path: str, request: Any, asked: Asked = NOTHING, *, is_write: bool = False) -> Any:
+        """The response of a unary method. Raises StoreError."""
+        clock = self.clock
+        deadline = clock.monotonic() + self.config.request_timeout
+        attempt = 0
+        while True:
+            endpoint = self.endpoints.next()
+            left = deadline - clock.monotonic()
+            share = left if is_write or len(self.endpoints) == 1 else min(left, self._share())
+            try:
+                return await self.ask(endpoint, path, request, asked, seconds=max(share, 0.001))
+            except StoreError as error:
+                pause = _RETRY.delay(attempt // len(self.endpoints))
+                if not self._may_repeat(error, is_write) or clock.monotonic() + pause >= deadline:
+                    raise self._judged(error) from None
+            attempt += 1
+            if attempt % len(self.endpoints) == 0:
+                await clock.sleep(pause)
+
+    async def ask(
+        self, endpoint: Endpoint, path: str, request: Any, asked: Asked = NOTHING, *, seconds: float = 0.0
+    ) -> Any:
+        """Once, at one member. Raises StoreError."""
+        try:
+            response = await endpoint.method(path)(
+                request,
+                timeout=seconds or self.config.request_timeout,
+                metadata=await self.metadata(endpoint),
+            )
+        except grpc.aio.AioRpcError as error:
+            raise self._failure(error, asked, endpoint) from None
+        if endpoint.failures:
+            self.endpoints.worked(endpoint)
+        self._note(response.header)
+        return response
+
+    async def metadata(self, endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
+        """A member without a leader is to say so at once, not to wait for one. Raises StoreError."""
+        if not self.config.user:
+            return (_LEADER_WANTED,)
+        if not self._token:
+            request = messages.AuthenticateRequest(name=self.config.user, password=self.config.password)
+            try:
+                response = await endpoint.method(_AUTHENTICATE)(request, timeout=self.config.request_timeout)
+            except grpc.aio.AioRpcError as error:
+                raise self._failure(error, NOTHING, endpoint) from None
+            self._token = response.token
+        return (_LEADER_WANTED, ("token", self._token))
+
+    def failure(self, error: grpc.aio.AioRpcError, endpoint: Endpoint) -> StoreError:
+        """What a stream of ``endpoint`` ended with."""
+        return self._failure(error, NOTHING, endpoint)
+
+    def _failure(self, error: grpc.aio.AioRpcError, asked: Asked, endpoint: Endpoint) -> StoreError:
+        known = replace(asked, current_revision=self.revision, compact_revision=self.compact_revision)
+        failure = from_rpc(error, known, endpoint.address)
+        if isinstance(failure, _ENDPOINT_FAILED) or error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            self.endpoints.failed(endpoint)
+        if isinstance(failure, AccessDeniedError) and failure.detail.startswith(INVALID_TOKEN):
+            self._token = ""
+        return failure
+
+    def _may_repeat(self, error: StoreError, is_write: bool) -> bool:
+        if isinstance(error, AccessDeniedError):
+            return error.detail.startswith(INVALID_TOKEN)
+        if is_write:
+            return isinstance(error, _NOT_APPLIED)
+        if isinstance(error, UnexpectedError):
+            return False
+        return error.maybe_applied or isinstance(error, (*_NOT_APPLIED, TooManyRequestsError))
+
+    def _judged(self, error: StoreError) -> StoreError:
+        """Of several endpoints that cannot be reached each is named."""
+        if isinstance(error, UnreachableError):
+            return UnreachableError(self.endpoints.addresses, error.detail)
+        return error
+
+    def _share(self) -> float:
+        """How long one of several members may take for a read before the next is asked."""
+        return self.config.request_timeout / 2
+
+    def _note(self, header: Any) -> None:
+        self.cluster_id, self.member_id = header.cluster_id, header.member_id
+        self.raft_term = header.raft_term
+        self.saw(header.revision)
+
+    def saw(self, revision: int) -> None:
+        self.revision = max(self.revision, revision)
+
+    def compacted(self, revision: int) -> None:
+        self.compact_revision = max(self.compact_revision, revision)
+
+    async def current_revision(self) -> int:
+        """Linearizable."""
+        response = await self.call(KV + "Range", self._probe)
+        revision: int = response.header.revision
+        return revision
+
+    async def aclose(self) -> None:
+        await self.endpoints.aclose()
