@@ -70,13 +70,14 @@ class Report:
         }
 
     def table(self) -> str:
-        lines = [f"{'':40} {'median':>12} {'min':>12} {'max':>12}  unit   bar"]
+        width = max([40, *(len(row.name) for row in self.rows)])
+        lines = [f"{'':{width}} {'median':>12} {'min':>12} {'max':>12}  unit   bar"]
         for row in self.rows:
             middle = statistics.median(row.samples)
             mark = {True: "met", False: "missed", None: ""}[row.met]
             bar = "" if row.bar is None else f"{row.bar:,.10g} {mark}"
             lines.append(
-                f"{row.name:40} {middle:>12,.4g} {min(row.samples):>12,.4g} {max(row.samples):>12,.4g}  "
+                f"{row.name:{width}} {middle:>12,.4g} {min(row.samples):>12,.4g} {max(row.samples):>12,.4g}  "
                 f"{row.unit:6} {bar}"
             )
         return "\n".join(lines)
