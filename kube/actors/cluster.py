@@ -5,7 +5,7 @@ entered on, and leaves no task, thread, socket or file.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -41,6 +41,7 @@ from kube.apiserver.authentication.interface import (
 from kube.apiserver.bootstrap import NAMESPACES
 from kube.apiserver.instance import Instance, Loopback, ServerOptions
 from kube.apiserver.pki import CertificateAuthority
+from kube.apiserver.stored_authority import stored_authority
 from kube.base.chance import Chance
 from kube.base.clock import Clock, SystemClock
 from kube.base.metrics import Metrics
@@ -58,6 +59,9 @@ from kube.controllers.nodeipam import cluster_cidr_for
 from kube.controllers.root_ca_certificate_publisher import CONFIG_MAP
 from kube.controllers.serviceaccount import DEFAULT_NAME
 from kube.kubelet.config import KubeletConfig
+from kube.store.etcd3.config import Etcd3Config, parse_url
+from kube.store.etcdpb.extra import require_etcd_extra
+from kube.store.kv import Store
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
 
@@ -79,6 +83,9 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
 
     nodes: int | Sequence[KubeletConfig] = 1
     replicas: int = 1
+    store: str | Etcd3Config | Store | None = None
+    """Where everything is kept, instead of in this process: an etcd's URL (``etcd://host:port[,…][/prefix]``) or its whole
+    configuration, with certificates; or a store that somebody else runs, and closes."""
     listen: tuple[str, int] | None = None
     controllers: Sequence[str] = ("*",)
     scheduler: bool = True
@@ -133,7 +140,8 @@ class Cluster:
         self.nodes: dict[str, SimulatedNode] = {}
         self._configs = self.config.node_configs()
         self._system: ActorSystem | None = None
-        self._store: LocalStore | None = None
+        self._store: Store | None = None
+        self._closing_store: Callable[[], Awaitable[None]] | None = None
         self._guard: StallGuard | None = None
         self._client: Client | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -202,15 +210,15 @@ class Cluster:
         async with AsyncExitStack() as parts:
             if self._guard is not None:
                 parts.callback(self._guard.stop)
-            if self._store is not None:
-                parts.push_async_callback(self._store.aclose)
+            if self._closing_store is not None:
+                parts.push_async_callback(self._closing_store)
             if system is not None:
                 parts.push_async_callback(system.stop)
             if self._simulated is not None:
                 parts.push_async_callback(self._simulated.broadcaster.aclose)
             if self._client is not None:
                 parts.push_async_callback(self._client.aclose)
-            self._client = self._simulated = self._store = self._guard = None
+            self._client = self._simulated = self._store = self._closing_store = self._guard = None
         if self._detector is not None:
             self._detector.verify()
 
@@ -230,9 +238,31 @@ class Cluster:
     # -- its parts
 
     async def _start_store(self, system: ActorSystem, chance: Chance) -> None:
+        given = self.config.store
+        if isinstance(given, (str, Etcd3Config)):
+            self._store = await self._connect(given, system.clock)
+        elif given is not None:
+            self._store = given
+        else:
+            self._store = await self._start_own_store(system, chance)
+
+    async def _connect(self, given: str | Etcd3Config, clock: Clock) -> Store:
+        """Raises EtcdURLError, MissingExtraError, StoreError when etcd cannot be reached."""
+        config = parse_url(given) if isinstance(given, str) else given
+        require_etcd_extra()
+        from kube.store.etcd3.store import Etcd3Store  # noqa: PLC0415  # grpc, which the store in process never needs
+
+        store = Etcd3Store(config, clock)
+        self._closing_store = store.aclose
+        await store.ready()
+        return store
+
+    async def _start_own_store(self, system: ActorSystem, chance: Chance) -> Store:
         store_config = StoreConfig(replicas=self.config.replicas)
-        self._store = LocalStore(store_config, system.clock, chance.fork("store"))
-        await start_members(system, self._store)
+        store = LocalStore(store_config, system.clock, chance.fork("store"))
+        self._closing_store = store.aclose
+        await start_members(system, store)
+        return store
 
     async def _start_api_server(self, system: ActorSystem, chance: Chance, clock: Clock) -> None:
         config = self.config
@@ -240,13 +270,17 @@ class Cluster:
         options = ServerOptions(
             listen=config.listen is not None, host=host, port=port, tokens=dict(config.tokens)
         )
-        self._authority = authority = CertificateAuthority.create(clock.now(), chance.fork("pki"))
+        assert self._store is not None
+        store = self._store
+        if config.store is None:
+            authority = CertificateAuthority.create(clock.now(), chance.fork("pki"))
+        else:
+            authority = await stored_authority(store, clock.now(), chance.fork("pki"))
+        self._authority = authority
 
         def admission(instance: Instance) -> Chain:
             return default_chain(instance.served.stores, clock=clock, chance=chance.fork("admission"))
 
-        assert self._store is not None
-        store = self._store
         await system.start(
             lambda: ApiServer(store, options, authority, self.loopback, admission=admission),
             name="api-server",
@@ -335,7 +369,7 @@ class Cluster:
         return self._system
 
     @property
-    def store(self) -> LocalStore:
+    def store(self) -> Store:
         if self._store is None:
             raise RuntimeError("the cluster is not running")
         return self._store

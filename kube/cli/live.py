@@ -38,11 +38,18 @@ async def line(cluster: Cluster) -> Text:
         ("nodes", f"{_count(nodes, is_node_ready)}/{len(nodes)} ready"),
         ("pods", f"{running}/{len(pods)} running"),
         ("revision", str(status.revision)),
-        ("leader", f"store-{status.leader}" if status.leader else "none"),
+        ("leader", _member(status.leader)),
     ):
         text.append(f"{name} ", style="dim")
         text.append(f"{value}  ", style="bold")
     return text
+
+
+def _member(number: int) -> str:
+    """The store's own members are numbered; etcd's ids are 64 bits, which its tools write in hexadecimal."""
+    if not number:
+        return "none"
+    return f"store-{number}" if number < 1000 else f"{number:x}"
 
 
 def _count(objects: Any, holds: Callable[[Any], bool]) -> int:

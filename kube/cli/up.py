@@ -33,6 +33,14 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
     type=click.Choice([str(count) for count in REPLICAS]),
     help="Members of the Raft store, all in this process.",
 )
+@click.option(
+    "--store",
+    metavar="URL",
+    help="An etcd to keep everything in: etcd://HOST:PORT[,HOST:PORT][/PREFIX]. Without it the store is in memory.",
+)
+@click.option("--store-cafile", metavar="FILE", default="", help="The authority of etcd's certificates, PEM.")
+@click.option("--store-certfile", metavar="FILE", default="", help="The client certificate for etcd, PEM.")
+@click.option("--store-keyfile", metavar="FILE", default="", help="Its private key, PEM.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the API at.")
 @click.option(
     "--port", default=6443, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
@@ -54,13 +62,25 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
     help="What is logged to standard error.",
 )
 def up(  # noqa: PLR0917  # click passes them by name
-    nodes: int, replicas: str, host: str, port: int, path: Path, output: str, log_level: str
+    nodes: int,
+    replicas: str,
+    store: str | None,
+    store_cafile: str,
+    store_certfile: str,
+    store_keyfile: str,
+    host: str,
+    port: int,
+    path: Path,
+    output: str,
+    log_level: str,
 ) -> None:
     """Run a cluster in the foreground. Ctrl-C stops it.
 
-    The store is in memory: when the command ends, the cluster is gone.
+    The store is in memory, unless --store names an etcd: when the command ends, the cluster is gone.
     """
-    settings = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
+    settings: dict[str, Any] = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
+    if store or store_cafile or store_certfile or store_keyfile:
+        settings["store"] = _etcd(store or "", store_cafile, store_certfile, store_keyfile)
     target = path.expanduser()
     _check_writable(target)
     end_at_ctrl_c()
@@ -73,6 +93,21 @@ def up(  # noqa: PLR0917  # click passes them by name
         run(_serve(settings, path, target, as_json=output == "json"))
     finally:
         gc.enable()
+
+
+def _etcd(url: str, ca_file: str, cert_file: str, key_file: str) -> Any:
+    """Where the store is. Raises CommandError."""
+    from kube.store.etcd3.config import EtcdURLError, parse_url  # noqa: PLC0415  # the store in process needs none of it
+    from kube.store.etcdpb.extra import MissingExtraError, require_etcd_extra  # noqa: PLC0415  # as above
+
+    os.environ.setdefault(
+        "GRPC_VERBOSITY", "NONE"
+    )  # it would say on standard error what the errors say better
+    try:
+        require_etcd_extra()
+        return parse_url(url, ca_file=ca_file, cert_file=cert_file, key_file=key_file)
+    except (EtcdURLError, MissingExtraError) as error:
+        raise CommandError(str(error)) from None
 
 
 def _import_parts() -> None:
@@ -103,6 +138,8 @@ async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json:
     from kube.actors.cluster import Cluster  # noqa: PLC0415  # as above
     from kube.apiserver.server import ListenError  # noqa: PLC0415  # as above
     from kube.client import kubeconfig  # noqa: PLC0415  # as above
+    from kube.store.errors import StoreError  # noqa: PLC0415  # as above
+    from kube.store.etcd3.config import EtcdURLError  # noqa: PLC0415  # as above
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -110,8 +147,11 @@ async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json:
         with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
             loop.add_signal_handler(number, stopped.set)
     cluster = Cluster(**settings)
-    if not await _unless(stopped, cluster.start, ListenError):
-        return
+    try:
+        if not await _unless(stopped, cluster.start, ListenError):
+            return
+    except (StoreError, EtcdURLError) as error:
+        raise CommandError(str(error)) from None
     try:
         try:
             kubeconfig.write(target, cluster.kubeconfig())
@@ -158,13 +198,19 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
         "version": KUBERNETES_GIT_VERSION,
         "nodes": settings["nodes"],
         "replicas": settings["replicas"],
+        "store": "memory",
     }
+    where = f"{settings['replicas']} store replicas, in memory"
+    if "store" in settings:
+        facts["replicas"] = 0
+        facts["store"] = f"etcd at {', '.join(settings['store'].endpoints)}"
+        where = f"store: {facts['store']}"
     if as_json:
         click.echo(json.dumps(facts))
     else:
         click.echo(
             f"Kubernetes {KUBERNETES_GIT_VERSION} is ready at {cluster.url} "
-            f"({settings['nodes']} nodes, {settings['replicas']} store replicas, in memory)"
+            f"({settings['nodes']} nodes, {where})"
         )
         click.echo(f"Try:  kubectl --kubeconfig {path} get nodes")
     sys.stdout.flush()

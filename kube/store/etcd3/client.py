@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from kube.base.backoff import Backoff
 from kube.base.clock import Clock
+from kube.base.logging import get_logger
 from kube.store.errors import NoLeaderError, StoreError, TooManyRequestsError
 from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.endpoints import Endpoint, Endpoints
@@ -34,6 +35,8 @@ CLUSTER: Final = "/etcdserverpb.Cluster/Member"
 MAINTENANCE: Final = "/etcdserverpb.Maintenance/"
 _AUTHENTICATE: Final = "/etcdserverpb.Auth/Authenticate"
 
+log = get_logger(__name__)
+
 _RETRY: Final = Backoff(initial=0.05, cap=0.5)
 _ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError)
 _NOT_APPLIED: Final = (UnreachableError, NoLeaderError)
@@ -53,6 +56,8 @@ class Client:
         self.compact_revision = 0
         self._probe = messages.RangeRequest(key=config.prefix or b"\0", count_only=True)
         self._token = ""
+        self._lost = False
+        """No endpoint could be reached when last one was tried."""
 
     async def call(self, path: str, request: Any, asked: Asked = NOTHING, *, is_write: bool = False) -> Any:
         """The response of a unary method. Raises StoreError."""
@@ -64,11 +69,14 @@ class Client:
             left = deadline - clock.monotonic()
             share = left if is_write or len(self.endpoints) == 1 else min(left, self._share())
             try:
-                return await self.ask(endpoint, path, request, asked, seconds=max(share, 0.001))
+                response = await self.ask(endpoint, path, request, asked, seconds=max(share, 0.001))
             except StoreError as error:
                 pause = _RETRY.delay(attempt // len(self.endpoints))
                 if not self._may_repeat(error, is_write) or clock.monotonic() + pause >= deadline:
                     raise self._judged(error) from None
+            else:
+                self._found()
+                return response
             attempt += 1
             if attempt % len(self.endpoints) == 0:
                 await clock.sleep(pause)
@@ -109,7 +117,7 @@ class Client:
 
     def _failure(self, error: grpc.aio.AioRpcError, asked: Asked, endpoint: Endpoint) -> StoreError:
         known = replace(asked, current_revision=self.revision, compact_revision=self.compact_revision)
-        failure = from_rpc(error, known, endpoint.address)
+        failure = from_rpc(error.code().name, error.details() or "", known, endpoint.address)
         if isinstance(failure, _ENDPOINT_FAILED) or error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             self.endpoints.failed(endpoint)
         if isinstance(failure, AccessDeniedError) and failure.detail.startswith(INVALID_TOKEN):
@@ -128,8 +136,16 @@ class Client:
     def _judged(self, error: StoreError) -> StoreError:
         """Of several endpoints that cannot be reached each is named."""
         if isinstance(error, UnreachableError):
+            if not self._lost:
+                self._lost = True
+                log.warning("etcd cannot be reached", endpoints=self.endpoints.addresses, error=error.detail)
             return UnreachableError(self.endpoints.addresses, error.detail)
         return error
+
+    def _found(self) -> None:
+        if self._lost:
+            self._lost = False
+            log.warning("etcd can be reached again", endpoints=self.endpoints.addresses)
 
     def _share(self) -> float:
         """How long one of several members may take for a read before the next is asked."""

@@ -6,7 +6,6 @@ Source: etcd's ``api/v3rpc/rpctypes`` (the words) and grpc.io, "Status codes and
 from collections.abc import Callable, Mapping
 from typing import Final
 
-import grpc
 from msgspec import Struct
 
 from kube.store import errors
@@ -141,20 +140,19 @@ def from_words(detail: str, asked: Asked = NOTHING) -> StoreError | None:
     return None
 
 
-def from_rpc(error: grpc.aio.AioRpcError, asked: Asked, endpoint: str) -> StoreError:
-    """``endpoint`` is where the call went to."""
-    detail, code = error.details() or "", error.code()
+def from_rpc(code: str, detail: str, asked: Asked, endpoint: str) -> StoreError:
+    """``code`` is a status code's name; ``endpoint`` is where the call went to."""
     known = from_words(detail, asked)
     if known is not None:
         return known
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code == "UNAVAILABLE":
         if any(words in detail for words in _NOT_CONNECTED):
             return UnreachableError((endpoint,), detail)
         return ConnectionLostError(detail)
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+    if code == "DEADLINE_EXCEEDED":
         return errors.RequestTimeoutError()
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in detail:
+    if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE in detail:
         return errors.RequestTooLargeError(asked.size, 0)
-    if code in {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED}:
+    if code in {"PERMISSION_DENIED", "UNAUTHENTICATED"}:
         return AccessDeniedError(detail)
-    return UnexpectedError(code.name, detail)
+    return UnexpectedError(code, detail)
