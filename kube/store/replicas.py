@@ -274,6 +274,8 @@ class Replicas:
             self._alarming = True
             try:
                 await self.raise_alarm(alarm)
+            except StoreError as error:  # the next that is refused tries again
+                self._log.error("the alarm could not be raised", error=str(error))
             finally:
                 self._alarming = False
         raise NoSpaceError

@@ -6,7 +6,6 @@ tombstones, reads at any revision that is not compacted. Nothing here waits, not
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from operator import attrgetter
 
 import msgspec
@@ -16,6 +15,10 @@ from kube.store.kv import ALL_KEYS_END, KeyValue
 from kube.store.mvcc.change_log import ChangeLog
 from kube.store.mvcc.key_index import KeyIndex
 
+_PORTION = 64
+"""Keys that pruning looks at in one step."""
+
+_key: Callable[[KeyValue], bytes] = attrgetter("key")
 _mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
 
 Change = tuple[KeyValue, KeyValue | None]
@@ -272,17 +275,20 @@ class KVStore:
         return passed + len(self.live) + len(self.dead)
 
     def prune(self, limit: int) -> bool:
-        """Free what compaction made unreachable, looking at no more than ``limit`` changes or keys. False when all is done."""
+        """Free what compaction made unreachable, looking at about ``limit`` changes or keys. False when all is done."""
         if self._pruning is None:
             if self.base_revision == self.compact_revision:
                 return False
             self._to_prune = self._prunable(self.compact_revision)
             self._pruning = self._prune_to(self.compact_revision)
-        looked = sum(islice(self._pruning, limit))
-        self._to_prune = max(0, self._to_prune - looked)
-        if looked < limit:
-            self._pruning = None
-        return self._pruning is not None or self.base_revision != self.compact_revision
+        looked = 0
+        for step in self._pruning:
+            looked += step
+            if looked >= limit:
+                self._to_prune = max(0, self._to_prune - looked)
+                return True
+        self._pruning = None
+        return self.base_revision != self.compact_revision
 
     def _prune_to(self, floor: int) -> Iterator[int]:
         """Forget versions that can't be read any more; then gather the bases of the next snapshots; then forget the changes.
@@ -294,11 +300,17 @@ class KVStore:
             self._prune_key(change.key, floor)
             yield 1
         bases: list[KeyValue] = []
-        for key in (*self.live, *self.dead):
-            base = self.get_at(key, floor)
-            if base is not None and base.mod_revision < floor:
-                bases.append(base)
-            yield 1
+        live, get_at = self.live, self.get_at
+        keys = [*live, *self.dead]
+        for at in range(0, len(keys), _PORTION):
+            portion = keys[at : at + _PORTION]
+            for key in portion:
+                base = live.get(key)
+                if base is None or base.mod_revision > floor:
+                    base = get_at(key, floor)
+                if base is not None and base.mod_revision < floor:
+                    bases.append(base)
+            yield len(portion)
         self.bases = tuple(bases)
         self.base_revision = floor
         changes.drop_before(changes.position(floor))
@@ -357,7 +369,7 @@ class KVStore:
     def _replay(self) -> None:
         """Do to an empty key space what the changes have done to the bases."""
         live, dead, older = self.live, self.dead, self.older
-        live.update([(kv.key, kv) for kv in self.bases])
+        live.update(zip(map(_key, self.bases), self.bases, strict=True))
         for change in self.changes:
             key = change.key
             before = live.get(key)
