@@ -11,17 +11,19 @@ from kube.store.raft.messages import (
 )
 from kube.store.raft.state import RaftState, Role
 
+_FOLLOWER = Role.FOLLOWER
+
 
 def _follow(raft: RaftState, leader: int) -> None:
     """A message of this term's leader arrived: a candidate gives up, a follower's patience starts anew."""
-    if raft.role is not Role.FOLLOWER:
+    if raft.role is not _FOLLOWER:
         raft.become_follower(raft.term, leader)
     raft.election_elapsed = 0
     raft.leader = leader
 
 
 def on_append(raft: RaftState, message: AppendEntries) -> None:
-    if raft.role is Role.FOLLOWER:
+    if raft.role is _FOLLOWER:
         raft.election_elapsed = 0
         raft.leader = message.from_
     else:

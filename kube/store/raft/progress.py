@@ -16,6 +16,9 @@ class ProgressState(Enum):
     SNAPSHOT = "snapshot"
 
 
+_PROBE, _REPLICATE, _SNAPSHOT = ProgressState.PROBE, ProgressState.REPLICATE, ProgressState.SNAPSHOT
+
+
 class Progress:
     """``match``: the follower's log equals the leader's up to it. ``next``: the first index to send; above ``match``.
 
@@ -41,7 +44,7 @@ class Progress:
     def __init__(self, next_index: int, max_inflight: int, max_inflight_bytes: int) -> None:
         self.match = 0
         self.next = next_index
-        self.state = ProgressState.PROBE
+        self.state = _PROBE
         self.max_inflight = max_inflight
         self.max_inflight_bytes = max_inflight_bytes
         self.inflight: deque[tuple[int, int]] = deque()
@@ -49,24 +52,26 @@ class Progress:
         self.sent_commit = 0
         self.pending_snapshot = 0
         self.paused = False
-        """In PROBE: an append is on its way. In REPLICATE: the window was full. A heartbeat's answer lifts it."""
+        """Nothing is sent now. In PROBE: an append is on its way. In REPLICATE: the window was full. A heartbeat's answer lifts
+        both. In SNAPSHOT: always."""
         self.recent_active = False
 
     def become_probe(self) -> None:
-        if self.state is ProgressState.SNAPSHOT:
+        if self.state is _SNAPSHOT:
             # The snapshot may have arrived though its acknowledgement did not; what it holds need not be sent again.
             self.next = max(self.match + 1, self.pending_snapshot + 1)
         else:
             self.next = self.match + 1
-        self._reset(ProgressState.PROBE)
+        self._reset(_PROBE)
         self.sent_commit = min(self.sent_commit, self.next - 1)
 
     def become_replicate(self) -> None:
-        self._reset(ProgressState.REPLICATE)
+        self._reset(_REPLICATE)
         self.next = self.match + 1
 
     def become_snapshot(self, index: int) -> None:
-        self._reset(ProgressState.SNAPSHOT)
+        self._reset(_SNAPSHOT)
+        self.paused = True
         self.pending_snapshot = index
         self.next = index + 1
         self.sent_commit = index
@@ -78,9 +83,6 @@ class Progress:
         self.inflight.clear()
         self.inflight_bytes = 0
 
-    def is_paused(self) -> bool:
-        return self.paused or self.state is ProgressState.SNAPSHOT
-
     def is_full(self) -> bool:
         """No entry may be sent until one of those under way is acknowledged."""
         return len(self.inflight) >= self.max_inflight or self.inflight_bytes >= self.max_inflight_bytes
@@ -88,7 +90,7 @@ class Progress:
     def sent(self, last_index: int, count: int, size: int, commit: int) -> None:
         """An append of ``count`` entries of ``size`` bytes, that ends at ``last_index`` and tells ``commit``, was sent."""
         self.sent_commit = commit
-        if self.state is ProgressState.REPLICATE:
+        if self.state is _REPLICATE:
             if count:
                 self.next = last_index + 1
                 self.inflight.append((last_index, size))
@@ -100,24 +102,25 @@ class Progress:
             self.paused = count > 0
 
     def acknowledged(self, index: int) -> bool:
-        """The follower has everything up to ``index``; False when that is no news."""
+        """The follower has everything up to ``index``, which makes room in the window; False when that is no news."""
         if index >= self.next:
             self.next = index + 1
         if index <= self.match:
             return False
         self.match = index
-        self.paused = False
-        return True
-
-    def free_inflight(self, index: int) -> None:
+        self.paused = self.state is _SNAPSHOT
         inflight = self.inflight
         while inflight and inflight[0][0] <= index:
             self.inflight_bytes -= inflight.popleft()[1]
-            self.paused = False
+        return True
+
+    def heartbeat_answered(self) -> None:
+        self.recent_active = True
+        self.paused = self.state is _SNAPSHOT
 
     def rejected(self, index: int, hint: int) -> bool:
         """The append after ``index`` was refused; go back to ``hint``. False when the refusal is an old one."""
-        if self.state is ProgressState.REPLICATE:
+        if self.state is _REPLICATE:
             if index <= self.match:
                 return False
             self.next = self.match + 1

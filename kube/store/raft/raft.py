@@ -32,6 +32,9 @@ from kube.store.raft.state import TRANSITIONS, ProposalDroppedError, RaftState, 
 
 __all__ = ["TRANSITIONS", "ProposalDroppedError", "Raft", "Role"]
 
+_LEADER = Role.LEADER
+
+_LEADER = Role.LEADER
 _Handlers = dict[type, Callable[[Any, Any], None]]
 
 _FROM_LEADER: _Handlers = {
@@ -97,7 +100,7 @@ class Raft(RaftState):
 
         Configuration changes have a way of their own. Raises ProposalDroppedError.
         """
-        if self.role is not Role.LEADER:
+        if self.role is not _LEADER:
             raise ProposalDroppedError(self.leader)
         if self.transferee:
             raise ProposalDroppedError(self.id, "leadership is being transferred")
@@ -118,7 +121,7 @@ class Raft(RaftState):
         )
         committed = log.committed
         for member, progress in self.peers:
-            if whole and progress.next == first and not progress.is_paused():
+            if whole and progress.next == first and not progress.paused:
                 # Whoever has all that came before gets the batch as it is, one tuple for all.
                 self.messages.append(
                     AppendEntries(member, self.id, term, prev, prev_term, entries, committed)

@@ -12,6 +12,8 @@ from kube.store.raft.raft import Raft, Role
 from kube.store.raft.status import Status, status_of
 from kube.store.raft.storage import Storage
 
+_LEADER = Role.LEADER
+
 
 class Ready(msgspec.Struct, frozen=True):
     """What is to be done, in this order: ``snapshot``, ``entries`` and ``hard_state`` to stable storage (with an fsync
@@ -136,9 +138,11 @@ class RawNode:
         if not (messages or has_entries or voted or has_committed or read_states or snapshot is not None):
             return None
         hard_state = None
+        if voted:
+            self._term, self._vote = raft.term, raft.vote
         if voted or (has_entries and log.committed != self._commit):
-            self._term, self._vote, self._commit = raft.term, raft.vote, log.committed
-            hard_state = raft.hard_state
+            self._commit = log.committed
+            hard_state = HardState(raft.term, raft.vote, log.committed)
         if messages:
             raft.messages = []
         if read_states:
@@ -151,7 +155,7 @@ class RawNode:
             log.take_committed(raft.config.max_entries_per_ready) if has_committed else [],
             read_states,
             has_entries or voted,
-            raft.role is Role.LEADER and not voted,
+            raft.role is _LEADER and not voted,
         )
         return ready
 
@@ -162,15 +166,16 @@ class RawNode:
             raise AssertionError("advance without a Ready")
         self._outstanding = None
         raft = self.raft
+        log = raft.log
         if ready.snapshot is not None:
-            raft.log.stable_snapshot_to(ready.snapshot.index)
-            raft.applied = max(raft.applied, ready.snapshot.index)
+            log.stable_snapshot_to(ready.snapshot.index)
+            raft.applied = log.applied
         if ready.entries:
             last = ready.entries[-1]
-            raft.log.stable_to(last.index, last.term)
-            if raft.role is Role.LEADER:
+            log.stable_to(last.index, last.term)
+            if raft.role is _LEADER:
                 replication.persisted(raft, last.index, last.term)
         if ready.committed:
-            raft.applied = ready.committed[-1].index
+            raft.applied = log.applied
             if raft.conf.auto_leave:
                 reconfiguration.leave_joint(raft)

@@ -47,7 +47,7 @@ def _lead_on(raft: RaftState) -> None:
         hand_over(raft)
         return
     if maybe_commit(raft):
-        if not raft.config.eager_commit:
+        if not raft.eager_commit:
             broadcast_append(raft)
     else:
         for member, progress in raft.peers:

@@ -10,8 +10,10 @@ from kube.store.raft.messages import (
 )
 from kube.store.raft.progress import Progress, ProgressState
 from kube.store.raft.reads import acknowledge_reads, lead_early_reads
-from kube.store.raft.state import RaftState, Role
+from kube.store.raft.state import RaftState
 from kube.store.raft.storage import LogCompactedError, SnapshotUnavailableError
+
+_PROBE, _REPLICATE = ProgressState.PROBE, ProgressState.REPLICATE
 
 
 def append_own(raft: RaftState, data: object | None, size: int = 0) -> int:
@@ -33,7 +35,7 @@ def send_append(raft: RaftState, to: int, progress: Progress, *, if_empty: bool 
 
     Without ``if_empty`` only when there are entries to send.
     """
-    if progress.is_paused():
+    if progress.paused:
         return False
     log, config = raft.log, raft.config
     prev = progress.next - 1
@@ -41,7 +43,7 @@ def send_append(raft: RaftState, to: int, progress: Progress, *, if_empty: bool 
     try:
         prev_term = log.term(prev)
         # With a full window whose appends were all lost, the answer to an empty one brings the follower back.
-        if progress.state is not ProgressState.REPLICATE or not progress.is_full():
+        if progress.state is not _REPLICATE or not progress.is_full():
             entries = log.entries_from(prev + 1, config.max_entries_per_message, config.max_size_per_message)
     except LogCompactedError:
         return _send_snapshot(raft, to, progress)
@@ -82,28 +84,23 @@ def on_append_response(raft: RaftState, message: AppendResponse) -> None:
     if message.rejected:
         _on_append_rejected(raft, message, progress)
         return
-    index = message.index
-    news = progress.acknowledged(index)
-    state = progress.state
-    if not news and not (state is ProgressState.PROBE and progress.match == index):
+    index, log, matched = message.index, raft.log, raft.matched
+    if not progress.acknowledged(index) and (progress.state is not _PROBE or progress.match != index):
         return
-    matched, log = raft.matched, raft.log
-    votes = member in matched
-    if votes:
+    if member in matched:
         matched[member] = progress.match
-    if state is ProgressState.REPLICATE:
-        progress.free_inflight(index)
-    elif state is ProgressState.PROBE:
-        progress.become_replicate()
-    elif progress.match + 1 >= log.first_index():
-        progress.become_probe()
-        progress.become_replicate()
-    committed = news and votes and index > log.committed and maybe_commit(raft)
-    if raft.config.eager_commit and not committed and progress.lacks_commit(log.committed):
+    if progress.state is not _REPLICATE:
+        if progress.state is _PROBE:
+            progress.become_replicate()
+        elif progress.match + 1 >= log.first_index():
+            progress.become_probe()
+            progress.become_replicate()
+    committed = index > log.committed and maybe_commit(raft)
+    if not committed and raft.eager_commit and progress.lacks_commit(log.committed):
         send_append(raft, member, progress)
     if progress.next <= log.last_index:
         send_all(raft, member, progress)
-    if member == raft.transferee and progress.match == log.last_index:
+    if raft.transferee and member == raft.transferee and progress.match == log.last_index:
         raft.messages.append(TimeoutNow(member, raft.id, raft.term))
 
 
@@ -113,7 +110,7 @@ def _on_append_rejected(raft: RaftState, message: AppendResponse, progress: Prog
         # Skip at once what this log has above the follower's term there: none of it can match.
         hint, _ = raft.log.find_conflict_by_term(hint, message.hint_term)
     if progress.rejected(message.index, hint):
-        if progress.state is ProgressState.REPLICATE:
+        if progress.state is _REPLICATE:
             progress.become_probe()
         send_append(raft, message.from_, progress)
 
@@ -122,17 +119,16 @@ def on_heartbeat_response(raft: RaftState, message: HeartbeatResponse) -> None:
     progress = raft.progress.get(message.from_)
     if progress is None:
         return
-    progress.recent_active = True
-    progress.paused = False
-    if progress.match < raft.log.last_index or progress.state is ProgressState.PROBE:
+    progress.heartbeat_answered()
+    if progress.match < raft.log.last_index or progress.state is _PROBE:
         send_append(raft, message.from_, progress)
     if message.context:
         acknowledge_reads(raft, message.from_, message.context)
 
 
 def persisted(raft: RaftState, index: int, term: int) -> None:
-    """The shell has made the log stable up to ``index``: a leader counts itself (Raft §10.2.1 of the dissertation)."""
-    if raft.role is Role.LEADER and term == raft.term and index > raft.matched.get(raft.id, index):
+    """The shell has made the leader's log stable up to ``index``, so it counts itself (dissertation §10.2.1)."""
+    if term == raft.term and index > raft.matched.get(raft.id, index):
         raft.matched[raft.id] = index
         if index > raft.log.committed:
             maybe_commit(raft)
@@ -150,7 +146,7 @@ def maybe_commit(raft: RaftState) -> bool:
     log.commit_to(index)
     if raft.early_reads:
         lead_early_reads(raft)
-    if raft.config.eager_commit:
+    if raft.eager_commit:
         broadcast_append(raft)
     return True
 

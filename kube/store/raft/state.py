@@ -53,6 +53,7 @@ class RaftState:
         "conf",
         "config",
         "counted_commit",
+        "eager_commit",
         "early_reads",
         "election_elapsed",
         "election_timeout",
@@ -85,6 +86,7 @@ class RaftState:
         hard_state, conf = storage.initial_state()
         self.config = config
         self.id = config.id
+        self.eager_commit = config.eager_commit
         self.rng = rng
         self.term = hard_state.term
         self.vote = hard_state.vote

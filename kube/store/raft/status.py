@@ -65,7 +65,7 @@ def _progress(raft: RaftState, member: int, progress: Progress) -> ProgressStatu
         raft.log.last_index + 1 if own else progress.next,
         ProgressState.REPLICATE if own else progress.state,
         member in raft.conf.learners,
-        progress.is_paused(),
+        progress.paused,
         len(progress.inflight),
         progress.inflight_bytes,
         progress.pending_snapshot,

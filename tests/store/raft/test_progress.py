@@ -15,25 +15,25 @@ def replicating(match: int = 0, window: int = 3) -> Progress:
 def test_a_probe_sends_one_append_and_waits_for_its_answer() -> None:
     progress = Progress(5, 3, 1 << 20)
     progress.sent(7, 3, 10, 0)
-    assert progress.is_paused()
+    assert progress.paused
     assert progress.next == 5
     assert progress.acknowledged(7)
-    assert not progress.is_paused()
+    assert not progress.paused
     assert (progress.match, progress.next) == (7, 8)
 
 
 def test_replication_is_pipelined_up_to_the_window() -> None:
     progress = replicating()
     for last in (2, 4, 6):
-        assert not progress.is_paused()
+        assert not progress.paused
         progress.sent(last, 2, 10, 0)
-    assert progress.is_paused()
+    assert progress.paused
     assert progress.next == 7
     progress.acknowledged(2)
-    progress.free_inflight(2)
-    assert not progress.is_paused()
+
+    assert not progress.paused
     progress.acknowledged(6)
-    progress.free_inflight(6)
+
     assert list(progress.inflight) == []
 
 
@@ -64,9 +64,9 @@ def test_a_refusal_while_replicating_falls_back_to_what_matches(index: int, news
 def test_nothing_is_sent_while_a_snapshot_is_under_way() -> None:
     progress = Progress(1, 3, 1 << 20)
     progress.become_snapshot(10)
-    assert progress.is_paused()
+    assert progress.paused
     progress.become_probe()
-    assert (progress.state, progress.next, progress.is_paused()) == (ProgressState.PROBE, 11, False)
+    assert (progress.state, progress.next, progress.paused) == (ProgressState.PROBE, 11, False)
 
 
 def test_a_snapshot_that_failed_is_tried_anew_from_what_matches() -> None:
