@@ -9,7 +9,14 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from kube.store.errors import CorruptError, KeyNotFoundError, LeaseNotFoundError, NoSpaceError, StoreError
+from kube.store.errors import (
+    CompactedError,
+    CorruptError,
+    KeyNotFoundError,
+    LeaseNotFoundError,
+    NoSpaceError,
+    StoreError,
+)
 from kube.store.kv import (
     Alarm,
     AlarmType,
@@ -32,16 +39,19 @@ from kube.store.kv import (
     TxnResult,
 )
 from kube.store.lease import LeaseSnapshot, Lessor
+from kube.store.membership import MemberTable
 from kube.store.mvcc.hashing import hash_kv
 from kube.store.mvcc.kvstore import KVSnapshot, KVStore
 from kube.store.mvcc.query import execute_range
 from kube.store.mvcc.watchable import WatchableStore
+from kube.store.raft.messages import ConfChange
 from kube.store.requests import (
     AlarmAction,
     AlarmRequest,
     Compact,
     LeaseGrantRequest,
     LeaseRevokeRequest,
+    MemberAttributes,
     OptimisticDelete,
     OptimisticPut,
     Request,
@@ -58,6 +68,7 @@ class StateSnapshot(msgspec.Struct, frozen=True):
     leases: tuple[LeaseSnapshot, ...]
     alarms: tuple[Alarm, ...] = ()
     members: tuple[MemberInfo, ...] = ()
+    removed_members: tuple[int, ...] = ()
 
 
 _COMPARE: dict[CompareResult, Callable[[Any, Any], bool]] = {
@@ -89,8 +100,7 @@ class _Plan(msgspec.Struct, frozen=True):
 class StateMachine:
     """``kv``, ``watches``, ``lessor`` and ``alarms`` are for reading; only ``apply`` changes what they hold.
 
-    ``members``: what the members tell of themselves, sorted by id; kept here for whoever applies the changes of members, and part
-    of the snapshot.
+    ``members``: who belongs to the store, where members are in processes of their own; empty elsewhere. Part of the snapshot.
     """
 
     __slots__ = ("_appliers", "_unarmed", "alarms", "kv", "lessor", "members", "watches")
@@ -102,7 +112,7 @@ class StateMachine:
         self.watches = WatchableStore(self.kv)
         self.alarms: tuple[Alarm, ...] = ()
         """Those that are raised, sorted."""
-        self.members: tuple[MemberInfo, ...] = ()
+        self.members = MemberTable()
         self._unarmed: dict[type, Callable[[Any], Result]] = {
             Put: self._apply_put,
             OptimisticPut: self._optimistic_put,
@@ -113,6 +123,7 @@ class StateMachine:
             LeaseGrantRequest: self._lease_grant,
             LeaseRevokeRequest: self._lease_revoke,
             AlarmRequest: self._alarm,
+            MemberAttributes: self._member_attributes,
         }
         self._appliers = self._unarmed
 
@@ -198,8 +209,14 @@ class StateMachine:
 
     def _check_put(self, op: Put) -> None:
         """Raises LeaseNotFoundError, KeyNotFoundError."""
-        if op.lease and op.lease not in self.lessor:
-            raise LeaseNotFoundError(op.lease)
+        self._check_lease(op.lease)
+        self._check_kept(op)
+
+    def _check_lease(self, lease: int) -> None:
+        if lease and lease not in self.lessor:
+            raise LeaseNotFoundError(lease)
+
+    def _check_kept(self, op: Put) -> None:
         if (op.ignore_value or op.ignore_lease) and op.key not in self.kv.live:
             raise KeyNotFoundError(op.key)
 
@@ -229,13 +246,27 @@ class StateMachine:
         return all(holds(target(kv), compare.operand) for kv in kvs)
 
     def _check_plan(self, plan: _Plan) -> None:
+        """In etcd's order, which decides what of several errors is told: all puts, then all ranges."""
+        self._check_puts(plan)
+        self._check_ranges(plan)
+
+    def _check_puts(self, plan: _Plan) -> None:
         for op in plan.ops:
             if isinstance(op, Put):
-                self._check_put(op)
-            elif isinstance(op, Range):
+                self._check_kept(op)
+                self._check_lease(op.lease)
+        for nested in plan.nested:
+            self._check_puts(nested)
+
+    def _check_ranges(self, plan: _Plan) -> None:
+        compacted = self.kv.compact_revision
+        for op in plan.ops:
+            if isinstance(op, Range):
+                if op.revision < 0 < compacted:
+                    raise CompactedError(op.revision, compacted)  # outside of a txn it means now
                 self.kv.check_revision(op.revision)
         for nested in plan.nested:
-            self._check_plan(nested)
+            self._check_ranges(nested)
 
     def _execute(self, plan: _Plan, before: int) -> TxnResult:
         """``before``: the revision before the txn; its first write opens the next one."""
@@ -272,6 +303,19 @@ class StateMachine:
             self.kv.revision += 1
             self._delete(keys, prev_kv=False)
 
+    # ---- members
+
+    def change_members(self, change: ConfChange) -> tuple[MemberInfo, ...] | StoreError:
+        """The members after ``change``, or why it is refused; then raft must not make it either (``membership.refused``)."""
+        try:
+            self.members = self.members.changed(change)
+        except StoreError as error:
+            return error
+        return self.members.members
+
+    def _member_attributes(self, request: MemberAttributes) -> None:
+        self.members = self.members.published(request.id, request.name, request.client_urls)
+
     # ---- alarms
 
     def _alarm(self, request: AlarmRequest) -> tuple[Alarm, ...]:
@@ -296,7 +340,7 @@ class StateMachine:
         self._appliers = self._unarmed
         if AlarmType.CORRUPT in raised:
             self._appliers = dict.fromkeys(self._unarmed, self._refuse_corrupt)
-            self._appliers[AlarmRequest] = self._alarm
+            self._appliers |= {AlarmRequest: self._alarm, MemberAttributes: self._member_attributes}
         elif AlarmType.NOSPACE in raised:
             self._appliers = dict(self._unarmed)
             for growing in (Put, OptimisticPut, Txn, LeaseGrantRequest):
@@ -337,7 +381,7 @@ class StateMachine:
     # ---- snapshots
 
     def snapshot(self) -> StateSnapshot:
-        return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot(), self.alarms, self.members)
+        return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot(), self.alarms, self.members.members, self.members.removed)
 
     @classmethod
     def restore(
@@ -347,7 +391,7 @@ class StateMachine:
         machine.kv = KVStore.restore(snapshot.kv)
         machine.watches = WatchableStore(machine.kv)
         machine.lessor.restore(snapshot.leases)
-        machine.members = snapshot.members
+        machine.members = MemberTable(snapshot.members, snapshot.removed_members)
         machine._arm(snapshot.alarms)
         for kv in machine.kv.live.values():
             if kv.lease:

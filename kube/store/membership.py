@@ -6,7 +6,7 @@ siblings); the addresses are those of its flags ``--initial-cluster`` and ``--li
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ from kube.store.errors import (
     TooManyLearnersError,
 )
 from kube.store.kv import MemberInfo
-from kube.store.raft.messages import ConfChange, ConfChangeSingle, ConfChangeType
+from kube.store.raft.messages import NO_NODE, ConfChange, ConfChangeSingle, ConfChangeType
 
 MAX_LEARNERS = 1
 """etcd's default for --experimental-max-learners."""
@@ -141,7 +141,7 @@ class MemberTable(msgspec.Struct, frozen=True):
         return started >= (len(self.voters) + 1) // 2 + 1
 
 
-_CHANGES = {
+_CHANGES: dict[ConfChangeType, Callable[[MemberTable, int, Mapping[int, MemberInfo]], MemberTable]] = {
     ConfChangeType.ADD_NODE: lambda table, member, infos: table._added(member, infos, learner=False),  # noqa: SLF001  # the class's own table
     ConfChangeType.ADD_LEARNER_NODE: lambda table, member, infos: table._added(member, infos, learner=True),  # noqa: SLF001  # as above
     ConfChangeType.REMOVE_NODE: lambda table, member, _: table._removed(member),  # noqa: SLF001  # as above
@@ -151,7 +151,7 @@ _CHANGES = {
 
 def refused(change: ConfChange) -> ConfChange:
     """What raft is to apply in the place of a change that the table refuses: its entry is committed, and changes nobody."""
-    return ConfChange(tuple(ConfChangeSingle(single.type, 0) for single in change.changes), change.transition)
+    return ConfChange(tuple(ConfChangeSingle(single.type, NO_NODE) for single in change.changes[:1]))
 
 
 # ---- ids

@@ -216,6 +216,9 @@ class Replicas:
     def watch_failed(self, error: Exception) -> None:
         self._log.error("a watch's sink failed; the watch is ended", exc_info=error)
 
+    def members_changed(self, member: Member) -> None:
+        raise AssertionError(f"member {member.id}: the members of one process never change")
+
     def reads_ready(self, member: Member, contexts: Sequence[int]) -> None:
         raise AssertionError(f"member {member.id}: nobody asks for a read index here, {contexts} is nobody's")
 

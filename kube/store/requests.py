@@ -68,6 +68,14 @@ class AlarmRequest(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=T
     alarm: Alarm
 
 
+class MemberAttributes(msgspec.Struct, frozen=True, gc=False, tag=True, array_like=True):
+    """What a member that has started tells of itself (etcd's ClusterMemberAttrSetRequest)."""
+
+    id: int
+    name: str
+    client_urls: tuple[str, ...]
+
+
 Request: TypeAlias = (
     Put
     | DeleteRange
@@ -78,6 +86,7 @@ Request: TypeAlias = (
     | LeaseGrantRequest
     | LeaseRevokeRequest
     | AlarmRequest
+    | MemberAttributes
 )
 
 
@@ -216,5 +225,5 @@ def _check_apart(keys: dict[bytes, None], deleted: _Deleted, puts: dict[bytes, N
         if key in puts:
             raise DuplicateKeyError(key)
         for start, end in deleted:
-            if key == start or (end and start <= key and (end == ALL_KEYS_END or key < end)):
+            if (start <= key and (end == ALL_KEYS_END or key < end)) if end else key == start:
                 raise DuplicateKeyError(key)

@@ -22,6 +22,7 @@ from kube.store.kv import (
     Range,
     Txn,
 )
+from kube.store.membership import MemberTable
 from kube.store.raft.messages import (
     ConfChange,
     ConfChangeSingle,
@@ -37,6 +38,7 @@ from kube.store.requests import (
     Compact,
     LeaseGrantRequest,
     LeaseRevokeRequest,
+    MemberAttributes,
     OptimisticDelete,
     OptimisticPut,
     Request,
@@ -62,6 +64,7 @@ DATA = [
     LeaseGrantRequest(1, 60),
     LeaseRevokeRequest(1),
     AlarmRequest(AlarmAction.ACTIVATE, Alarm(3, AlarmType.NOSPACE)),
+    MemberAttributes((1 << 64) - 1, "m", ("http://a",)),
     ConfChange(CHANGE, ConfChangeTransition.JOINT_EXPLICIT, (MemberInfo(9, "m", ("http://a",), (), True),)),
     ConfChange(),
 ]
@@ -103,7 +106,7 @@ def random_state(seed: int, steps: int = 60) -> StateMachine:
     rng = random.Random(seed)
     machine = StateMachine(lambda: 0.0)
     machine.apply(LeaseGrantRequest(5, 60))
-    machine.members = (MemberInfo(1, "one", ("http://one",)),)
+    machine.members = MemberTable.of([MemberInfo(1, "one", ("http://one",))], [2])
     machine.apply(
         AlarmRequest(AlarmAction.ACTIVATE, Alarm(1, AlarmType.NOSPACE)) if seed % 3 == 0 else Compact(1)
     )
