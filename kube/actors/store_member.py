@@ -1,6 +1,6 @@
 """One member of the store as an actor: its mailbox is where proposals, raft messages and ticks become one batch."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Protocol
 
@@ -9,7 +9,10 @@ from kube.actors.runtime.errors import MailboxFullError
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.actors.runtime.ref import Ref
 from kube.store.local import LocalStore
-from kube.store.member import Input, Member, Tick
+from kube.store.member import Input, Member, Tick, settle
+from kube.store.raft.messages import Snapshot
+from kube.store.wal.storage import WalStorage
+from kube.store.wal.syncer import InlineSyncer, Syncer
 
 _TICK = Tick()
 
@@ -23,8 +26,16 @@ class StoreMember(Actor[Input]):
         self._store = store
         self._id = member
         self._member: Member | None = None
+        self._storage: WalStorage | None = None
+        self._syncer: Syncer = InlineSyncer()
 
-    def on_start(self) -> None:
+    def on_start(self) -> Awaitable[None] | None:
+        if self._store.replicas.directory is not None:
+            return self._begin_on_disk()
+        self._begin()
+        return None
+
+    def _begin(self) -> None:
         tell = self.context.self_ref.tell
 
         def submit(message: Input) -> bool:
@@ -36,13 +47,32 @@ class StoreMember(Actor[Input]):
         self._member = self._store.replicas.start_member(self._id, submit)
         self.context.tasks.start(self._tick(submit), name="tick")
 
+    async def _begin_on_disk(self) -> None:
+        directory = self._store.replicas.directory
+        assert directory is not None
+        await self._store.replicas.prepare_member(self._id)
+        storage = self._storage = directory.storages[self._id]
+        self._syncer = directory.syncers[self._id]
+        write = partial(storage.write_snapshot, syncer=directory.snapshot_syncer)
+
+        def start(snapshot: Snapshot) -> None:
+            self.context.tasks.start(write(snapshot), name="snapshot")
+
+        storage.on_snapshot_due(start)
+        self._begin()
+
     def on_stop(self) -> None:
+        if self._storage is not None:
+            self._storage.on_snapshot_due(None)
         if self._member is not None:
             self._store.replicas.member_stopped(self._member)
 
-    def receive_batch(self, messages: list[Input]) -> None:
+    def receive_batch(self, messages: list[Input]) -> Awaitable[None] | None:
+        """What arrives while the member settles makes the next batch: one sync for all of it."""
         assert self._member is not None
-        self._member.handle(messages)
+        if self._member.handle(messages):
+            return settle(self._member, self._syncer)
+        return None
 
     async def _tick(self, submit: Callable[[Input], bool]) -> None:
         """Ticks that a stalled loop has missed are not made up: they would count as silence of a leader that was as stalled."""

@@ -11,12 +11,15 @@ class Code(IntEnum):
     """gRPC status codes that etcd answers with (grpc.io, "Status codes and their use")."""
 
     CANCELLED = 1
+    UNKNOWN = 2
     INVALID_ARGUMENT = 3
     DEADLINE_EXCEEDED = 4
     NOT_FOUND = 5
     RESOURCE_EXHAUSTED = 8
     FAILED_PRECONDITION = 9
     OUT_OF_RANGE = 11
+    UNIMPLEMENTED = 12
+    INTERNAL = 13
     UNAVAILABLE = 14
     DATA_LOSS = 15
 
@@ -233,6 +236,17 @@ class NoSpaceError(StoreError):
 
     code = Code.RESOURCE_EXHAUSTED
     message = "etcdserver: mvcc: database space exceeded"
+
+
+class DiskFullError(NoSpaceError):
+    """There is no space on the disk under ``directory``; writes work again as soon as there is."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__()
+        self.directory = directory
+
+    def __str__(self) -> str:
+        return f"{self.message}: the disk under {self.directory} is full; reads go on, writes too once there is space"
 
 
 class BadLeaderTransfereeError(StoreError):

@@ -48,16 +48,22 @@ from kube.store.requests import (
 )
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
 from kube.store.transport import Transport
+from kube.store.wal.directory import StoreDirectory
 
 
 class LocalStore:
     """Implements ``kv.Store``. Whoever runs the members starts them at ``replicas``."""
 
     def __init__(
-        self, config: StoreConfig, clock: Clock, rng: random.Random, transport: Transport | None = None
+        self,
+        config: StoreConfig,
+        clock: Clock,
+        rng: random.Random,
+        transport: Transport | None = None,
+        directory: StoreDirectory | None = None,
     ) -> None:
-        """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases."""
-        self.replicas = Replicas(config, clock, rng, transport)
+        """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases. See ``Replicas``."""
+        self.replicas = Replicas(config, clock, rng, transport, directory)
         self._config = config
         self._rng = rng
         self._propose = self.replicas.propose

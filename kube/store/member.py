@@ -1,9 +1,11 @@
 """One member of the store without what runs it: raft, storage, transport and state machine, joined.
 
-``handle`` takes what has arrived and carries out every Ready that follows from it: persist, send, apply. Nothing here waits;
-``kube.actors.store_member`` calls it from its mailbox.
+``handle`` takes what has arrived and carries out every Ready that follows from it: persist, send, apply. Nothing in it waits. Where the
+storage has a disk, ``handle`` stops in the middle of a Ready and says so; whoever runs the member (``kube.actors.store_member``) awaits
+``settle`` and then hands in what has arrived meanwhile, so that one sync serves all of that.
 """
 
+import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,17 +15,28 @@ import msgspec
 
 from kube.base.clock import Clock
 from kube.store.apply import StateMachine, StateSnapshot
+from kube.store.errors import DiskFullError, StoreError
+from kube.store.kv import MemberInfo
+from kube.store.membership import refused
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
-from kube.store.raft.messages import ConfChange, Entry, ReadState, Snapshot
+from kube.store.raft.messages import NO_NODE, AppendEntries, ConfChange, Entry, ReadState, Snapshot
 from kube.store.raft.raft import ProposalDroppedError, Raft, Role
-from kube.store.raft.rawnode import RawNode
+from kube.store.raft.rawnode import RawNode, Ready
 from kube.store.raft.storage import StableStorage
 from kube.store.requests import LeaseRevokeRequest, size_of
 from kube.store.transport import Delivery, PeerUnreachable, SnapshotReported, Transport
+from kube.store.wal.storage import WalStorage
+from kube.store.wal.syncer import Syncer
 
 PRUNE_TICKS = 50
 """In so many ticks the memory that a compaction freed is mostly given back, however much it is."""
+
+
+APPLIED_AT_ONCE = 2_000
+"""Entries after which a member with a disk lets others have their turns."""
+ENTRY_BYTES = 64
+"""What an entry takes in the log beside its data, about, and at most for one without."""
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -56,7 +69,7 @@ class Observer(Protocol):
     """Who is told what becomes of members. Called within ``handle``, after everything in it is done."""
 
     def leadership_changed(self, member: "Member") -> None:
-        """``leads`` or ``serving_term`` of the member changed."""
+        """``leads`` or ``serving_term`` of the member changed, or whom it takes for the leader."""
         ...
 
     def proposals_dropped(self, proposals: Sequence[Proposal]) -> None:
@@ -71,9 +84,35 @@ class Observer(Protocol):
         """A watch's sink has raised, and its watch was ended."""
         ...
 
+    def members_changed(self, member: "Member") -> None:
+        """``machine.members`` is another table than it was."""
+        ...
+
     def reads_ready(self, member: "Member", contexts: Sequence[int]) -> None:
         """The reads asked for by ``node.read_index`` under these contexts may now be served by the member's state machine."""
         ...
+
+
+def _before(committed: list[Entry], entries: list[Entry]) -> list[Entry]:
+    """Those of ``committed`` that are before the first of ``entries``."""
+    if not entries or not committed or committed[-1].index < entries[0].index:
+        return committed
+    return committed[: max(0, entries[0].index - committed[0].index)]
+
+
+async def settle(member: "Member", syncer: Syncer) -> None:
+    """What follows a ``handle`` that said so: sync, go on, and again, until the member can take what has arrived meanwhile.
+
+    Raises OSError when what was to be kept can't be; the member must not go on, and its storage be opened anew.
+    """
+    unsettled = True
+    while unsettled:
+        storage = member.storage
+        if isinstance(storage, WalStorage) and storage.unsynced:
+            await storage.settle(syncer)
+        else:
+            await asyncio.sleep(0)
+        unsettled = member.settled()
 
 
 class Member:
@@ -113,6 +152,8 @@ class Member:
         self.leads = False
         self.serving_term = 0
         self._role = Role.FOLLOWER
+        self._leader = NO_NODE
+        self._members = self.machine.members
         self._noticed_term = self.applied_term
         self._pruning = True
         self._snapshot_due = snapshot.index + config.snapshot_entries
@@ -125,6 +166,12 @@ class Member:
             ),
             **(handlers or {}),
         }
+        self._disk = storage if isinstance(storage, WalStorage) else None
+        if self._disk is not None:
+            self._handlers[AppendEntries] = self._append_if_room
+        self._ready: Ready | None = None
+        """What waits for the storage's sync."""
+        self._unsettled = False
         self._confirmed_reads: list[ReadState] = []
         """Their leader is confirmed, but the entry at their index is not applied here yet."""
 
@@ -135,8 +182,13 @@ class Member:
 
     # ---- input
 
-    def handle(self, inputs: Iterable[Input]) -> None:
-        """What has arrived, in order; proposals among it travel as one batch of entries."""
+    def handle(self, inputs: Iterable[Input]) -> bool:
+        """What has arrived, in order; proposals among it travel as one batch of entries.
+
+        True: ``settle`` must be awaited before anything else is handed in.
+        """
+        if self._unsettled:
+            raise AssertionError(f"member {self.id} has not settled")
         proposals: list[Proposal] = []
         handlers, step = self._handlers, self.raft.step
         for each in inputs:
@@ -147,15 +199,42 @@ class Member:
                 handlers.get(type(each), step)(each)
         dropped = self._propose(proposals) if proposals else None
         self._drive()
-        if self.raft.role is not self._role or self.applied_term != self._noticed_term:
-            self._notice_leadership()
+        self._tell()
         if dropped:
             self._observer.proposals_dropped(dropped)
+        return self._unsettled
+
+    def settled(self) -> bool:
+        """The storage has synced: go on where ``handle`` stopped. True as there."""
+        ready, self._ready, self._unsettled = self._ready, None, False
+        if ready is not None:
+            self._finish(ready)
+        self._drive()
+        self._tell()
+        return self._unsettled
+
+    def _tell(self) -> None:
+        raft = self.raft
+        if (
+            raft.role is not self._role
+            or raft.leader != self._leader
+            or self.applied_term != self._noticed_term
+        ):
+            self._notice_leadership()
+        if self.machine.members is not self._members:
+            self._members = self.machine.members
+            self._observer.members_changed(self)
         if self.machine.watches.crowds:
             self._observer.crowds_waiting(self)
 
     def _propose(self, proposals: list[Proposal]) -> list[Proposal] | None:
         """Those that could not be proposed here."""
+        if self._disk is not None and not self._disk.has_room(
+            sum([proposal.size + ENTRY_BYTES for proposal in proposals])
+        ):
+            for proposal in proposals:
+                proposal.answer(DiskFullError(self._disk.path))
+            return None
         try:
             first = self.node.propose([(proposal.request, proposal.size) for proposal in proposals])
         except ProposalDroppedError:
@@ -163,11 +242,21 @@ class Member:
         self._proposals.taken(proposals, self.raft.term, first)
         return None
 
+    def _append_if_room(self, message: AppendEntries) -> None:
+        """A follower whose disk is full takes no entries: for the leader they are lost on the way."""
+        assert self._disk is not None
+        entries = message.entries
+        if not entries or self._disk.has_room(sum([entry.size + ENTRY_BYTES for entry in entries])):
+            self.raft.step(message)
+
     def _tick(self, _: Tick) -> None:
         self.node.tick()
+        if self._disk is not None and self._disk.full:
+            self._disk.has_room(0)  # there may be space again
         if self.serving_term:
             expired = self.machine.lessor.expire()
-            if expired and self.raft.role is Role.LEADER:
+            full = self._disk is not None and self._disk.full
+            if expired and self.raft.role is Role.LEADER and not full:
                 requests = [LeaseRevokeRequest(lease) for lease in expired]
                 with suppress(ProposalDroppedError):  # the lessor gives them again in a while
                     self.node.propose([(request, size_of(request)) for request in requests])
@@ -178,26 +267,54 @@ class Member:
     # ---- Ready
 
     def _drive(self) -> None:
+        """Every Ready that there is, up to one that must be on disk first."""
         node, storage, raft = self.node, self.storage, self.raft
-        log = raft.log
+        log, disk = raft.log, self._disk
+        end = self.applied_index + APPLIED_AT_ONCE
         while (ready := node.ready()) is not None:
             if ready.snapshot is not None:
                 storage.apply_snapshot(ready.snapshot)
             if ready.must_sync:
                 storage.save(ready.hard_state, ready.entries, must_sync=True)
+            if disk is not None and disk.unsynced:
+                self._persist(ready)
+                return
             if ready.messages:
                 self._transport.send(ready.messages)
-            if ready.snapshot is not None:
-                self._take_over(ready.snapshot)
-            if ready.committed:
-                self._apply(ready.committed)
-            if ready.read_states or self._confirmed_reads:
-                self._serve_reads(ready.read_states)
-            node.advance()
+            self._carry_out(ready, ready.committed)
             if not raft.messages and log.applied >= log.committed and log.ready_end > log.last_index:
                 break  # nothing else can have become ready
+            if disk is not None and self.applied_index >= end:
+                self._unsettled = True  # much to apply after a start: others have their turns between
+                return
         if self.applied_index >= self._snapshot_due or storage.log_size > self.config.snapshot_bytes:
             self._compact_log()
+
+    def _persist(self, ready: Ready) -> None:
+        """What does not depend on it is done while the storage syncs: a leader's appends are on their way to disks that work at the
+        same time, and what was on disk here before and is committed now need not wait.
+        """
+        self._ready, self._unsettled = ready, True
+        if ready.early:
+            self._transport.send(ready.messages)
+        synced = _before(ready.committed, ready.entries)
+        if synced:
+            self._apply(synced)
+
+    def _finish(self, ready: Ready) -> None:
+        """The rest of a Ready of which ``_persist`` did the beginning."""
+        if not ready.early:
+            self._transport.send(ready.messages)
+        self._carry_out(ready, ready.committed[len(_before(ready.committed, ready.entries)) :])
+
+    def _carry_out(self, ready: Ready, committed: list[Entry]) -> None:
+        if ready.snapshot is not None:
+            self._take_over(ready.snapshot)
+        if committed:
+            self._apply(committed)
+        if ready.read_states or self._confirmed_reads:
+            self._serve_reads(ready.read_states)
+        self.node.advance()
 
     def _apply(self, entries: list[Entry]) -> None:
         machine, proposals = self.machine, self._proposals
@@ -215,7 +332,7 @@ class Member:
                     continue
                 result: object
                 if type(entry.data) is ConfChange:
-                    result = self.node.apply_conf_change(entry.data)
+                    result = self._change_members(entry.data)
                 else:
                     result = apply(entry.data)
                 proposal = pending.pop((term, entry.index), None) if pending else None
@@ -236,6 +353,13 @@ class Member:
             self._pruning = True
         if watches.failures:
             self.report_failures()
+
+    def _change_members(self, change: ConfChange) -> tuple[MemberInfo, ...] | StoreError:
+        """The members after it, or why nothing was changed."""
+        machine = self.machine
+        result = machine.change_members(change) if machine.members.members else ()
+        self.node.apply_conf_change(refused(change) if isinstance(result, StoreError) else change)
+        return result
 
     def _serve_reads(self, confirmed: list[ReadState]) -> None:
         applied = self.applied_index
@@ -274,10 +398,13 @@ class Member:
 
     def _notice_leadership(self) -> None:
         raft = self.raft
-        self._role, self._noticed_term = raft.role, self.applied_term
+        other_leader = raft.leader != self._leader
+        self._role, self._noticed_term, self._leader = raft.role, self.applied_term, raft.leader
         leads = raft.role is Role.LEADER
         serving_term = raft.term if leads and self.applied_term == raft.term else 0
         if leads is self.leads and serving_term == self.serving_term:
+            if other_leader:
+                self._observer.leadership_changed(self)
             return
         self.leads, self.serving_term = leads, serving_term
         if serving_term:

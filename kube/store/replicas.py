@@ -9,6 +9,7 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import force_setattr
@@ -18,6 +19,7 @@ from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 from kube.store.corruption import find_corrupt
 from kube.store.errors import (
+    DiskFullError,
     NoLeaderError,
     NoSpaceError,
     RequestTimeoutError,
@@ -35,6 +37,7 @@ from kube.store.raft.storage import MemoryStorage, StableStorage
 from kube.store.requests import PUT_GROWTH, AlarmAction, AlarmRequest, Request
 from kube.store.subscriptions import Subscriptions
 from kube.store.transport import InProcessTransport, Transport
+from kube.store.wal.directory import StoreDirectory
 
 SWEEP = 0.5
 """Seconds between two looks at what has waited too long."""
@@ -100,9 +103,16 @@ class Replicas:
     """Members come and go by ``start_member`` and ``member_stopped``; their storage stays here."""
 
     def __init__(
-        self, config: StoreConfig, clock: Clock, rng: random.Random, transport: Transport | None = None
+        self,
+        config: StoreConfig,
+        clock: Clock,
+        rng: random.Random,
+        transport: Transport | None = None,
+        directory: StoreDirectory | None = None,
     ) -> None:
-        """``transport`` carries the members' messages; by default they pass by reference and at once."""
+        """``transport`` carries the members' messages; by default they pass by reference and at once. ``directory`` keeps what must
+        survive the process; by default nothing does.
+        """
         self.config = config
         self.voters = tuple(range(1, config.replicas + 1))
         self.serving: Member | None = None
@@ -116,7 +126,13 @@ class Replicas:
         self._transport: Transport = InProcessTransport() if transport is None else transport
         self._quorum = config.replicas // 2 + 1
         self._quota = config.quota_bytes if config.quota_bytes > 0 else math.inf
-        self._replicas = {voter: Replica(voter, MemoryStorage(self.voters)) for voter in self.voters}
+        self.directory = directory
+        storages: Mapping[int, StableStorage] = {} if directory is None else directory.storages
+        self._replicas = {
+            voter: Replica(voter, storages.get(voter) or MemoryStorage(self.voters)) for voter in self.voters
+        }
+        if directory is None:
+            self._log.info("the store is in memory: it is gone when the process ends")
         self._proposals = Proposals(self._submit)
         self._leader: Replica | None = None
         self._unsent: deque[Proposal] = deque()
@@ -135,6 +151,22 @@ class Replicas:
             self._tasks.start(self._compare_replicas(), name="corrupt-check")
 
     # ---- members
+
+    async def prepare_member(self, id_: int) -> None:
+        """Before ``start_member``, where the store has a directory: what an earlier run of the member left unwritten is
+        written, and what failed is read anew. Raises OSError, CorruptError.
+        """
+        directory, replica = self.directory, self._replicas[id_]
+        assert directory is not None
+        syncer = directory.syncers[id_]
+        storage = directory.storages[id_]
+        await syncer.run(lambda: None)  # a sync may still be on its way
+        if storage.failed is not None:
+            self._log.warning("reading the disk anew", member=id_, reason=str(storage.failed))
+            storage = await syncer.run(partial(storage.reopen, random.Random(self._rng.getrandbits(64))))
+            directory.storages[id_] = replica.storage = storage
+        elif storage.unsynced:
+            await storage.settle(syncer)
 
     def start_member(self, id_: int, submit: Callable[[Input], bool]) -> Member:
         """Build member ``id_`` from its storage. ``submit`` puts into its mailbox, without waiting; False: not taken.
@@ -246,6 +278,8 @@ class Replicas:
         """The result of the request once it is applied. ``size`` in bytes."""
         if size > self.config.max_request_bytes:
             raise RequestTooLargeError(size, self.config.max_request_bytes)
+        if self.directory is not None:
+            self._check_disks(self.directory)
         serving = self.serving
         if serving is not None and serving.machine.kv.size + size + PUT_GROWTH >= self._quota:
             await self._check_quota(serving, request)
@@ -267,6 +301,12 @@ class Replicas:
             finally:
                 del result  # its traceback holds this frame: no cycle for the collector
         return result
+
+    def _check_disks(self, directory: StoreDirectory) -> None:
+        """Raises DiskFullError when no majority can write."""
+        full = [storage for storage in directory.storages.values() if storage.full]
+        if len(full) > len(self.voters) - self._quorum:
+            raise DiskFullError(full[0].path)
 
     async def _check_quota(self, serving: Member, request: Request) -> None:
         """Raises NoSpaceError, and the NOSPACE alarm, which stays until somebody disarms it."""

@@ -15,7 +15,11 @@ LOCK = "LOCK"
 """The file whose lock is the directory's."""
 
 
-class DirectoryLockedError(Exception):
+class DataDirectoryError(Exception):
+    """A directory that can't be used; the text tells a user why, and what to do."""
+
+
+class DirectoryLockedError(DataDirectoryError):
     """Another process has the directory open; ``pid`` is its id, 0 when unknown."""
 
     def __init__(self, directory: str, pid: int) -> None:
