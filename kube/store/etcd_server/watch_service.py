@@ -1,0 +1,400 @@
+"""etcd's Watch service: many watches on one stream.
+
+Each watch has a sink at the store, which puts batches into the watch's queue; one coroutine of the stream writes what is queued, as fast
+as the client takes it. What waits is bounded: a watch for which there is no room leaves the store, and goes on from the history
+where it left once its queue is written. So a slow client loses nothing, holds nobody up, and costs no more than the bound; if its
+place in the history is compacted meanwhile, its watch is cancelled with the compacted revision.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from kube.base.tasks import TaskOwner
+from kube.store.errors import CompactedError, SlowWatcherError, StoppedError, StoreError
+from kube.store.etcd_server.calls import StreamingCall
+from kube.store.etcd_server.headers import Service
+from kube.store.etcd_server.kv_service import key_value
+from kube.store.etcdpb import messages
+from kube.store.kv import (
+    ALL_KEYS_END,
+    AdministeredStore,
+    Event,
+    EventType,
+    WatchBatch,
+    WatchFilter,
+    WatchStream,
+)
+
+MAX_PENDING: Final = 10_000
+"""Events that wait on one stream."""
+FRAGMENT_BYTES: Final = 2_097_152
+"""A response to a watch with fragments is cut above this: etcd's limit of a request with its overhead."""
+_RESPONSE_EVENTS: Final = 1_000
+"""Events of one response, unless a single revision has more."""
+_ENCODED: Final = 64
+"""Batches whose encoding is kept for the other watches that get them."""
+NO_WATCH: Final = -1
+"""The id in a response that is about no watch, or about all."""
+
+DUPLICATE_ID: Final = "mvcc: duplicate watch ID provided on the WatchStream"
+EMPTY_RANGE: Final = "mvcc: watcher range is empty"
+
+
+def event_message(event: Event, *, prev_kv: bool) -> messages.Event:
+    """A deletion's key and revision are all that is set of its ``kv``."""
+    prev = event.prev_kv if prev_kv else None
+    return messages.Event(
+        type=event.type,
+        kv=messages.KeyValue(key=event.kv.key, mod_revision=event.kv.mod_revision)
+        if event.type is EventType.DELETE
+        else key_value(event.kv),
+        prev_kv=None if prev is None else key_value(prev),
+    )
+
+
+class Encoder:
+    """Events as bytes of the field of a WatchResponse. Watches of one range get the same batch: it is encoded once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, bool], tuple[tuple[Event, ...], bytes]] = {}
+        """By identity; the events are kept so that nothing else takes it."""
+
+    def encode(self, events: tuple[Event, ...], *, prev_kv: bool) -> bytes:
+        known = self._known.get((id(events), prev_kv))
+        if known is not None:
+            return known[1]
+        encoded = encode_events(events, prev_kv=prev_kv)
+        if len(self._known) >= _ENCODED:
+            del self._known[next(iter(self._known))]
+        self._known[id(events), prev_kv] = (events, encoded)
+        return encoded
+
+
+def encode_events(events: Sequence[Event], *, prev_kv: bool) -> bytes:
+    return messages.WatchResponse(
+        events=[event_message(event, prev_kv=prev_kv) for event in events]
+    ).SerializeToString()
+
+
+def portions(events: tuple[Event, ...], most: int) -> list[tuple[Event, ...]]:
+    """Of about ``most`` events; those of one revision stay together."""
+    if len(events) <= most:
+        return [events]
+    found: list[tuple[Event, ...]] = []
+    start = 0
+    while start < len(events):
+        end = min(start + most, len(events))
+        while end < len(events) and events[end].kv.mod_revision == events[end - 1].kv.mod_revision:
+            end += 1
+        found.append(events[start:end])
+        start = end
+    return found
+
+
+def fragments(events: tuple[Event, ...], most: int, *, prev_kv: bool) -> list[bytes]:
+    """Encoded events in pieces of at most ``most`` bytes, of a single event if that alone is larger."""
+    pieces: list[bytes] = []
+    piece = b""
+    for event in events:
+        encoded = encode_events((event,), prev_kv=prev_kv)
+        if piece and len(piece) + len(encoded) > most:
+            pieces.append(piece)
+            piece = b""
+        piece += encoded
+    return [*pieces, piece]
+
+
+def watched_range(request: messages.WatchCreateRequest) -> tuple[bytes, bytes]:
+    """No key is the smallest key, as in etcd."""
+    return request.key or b"\0", request.range_end
+
+
+def refusal_of(request: messages.WatchCreateRequest, taken: dict[int, "Watch"]) -> str:
+    """Why this watch can't be, in etcd's words; empty when it can."""
+    key, end = watched_range(request)
+    if end and end != ALL_KEYS_END and key >= end:
+        return EMPTY_RANGE
+    if request.start_revision < 0:
+        return CompactedError.message
+    return DUPLICATE_ID if request.watch_id and request.watch_id in taken else ""
+
+
+class Watch:
+    """One watch of a stream. ``revision``: all events up to it are in ``pending`` or written."""
+
+    def __init__(self, id_: int, request: messages.WatchCreateRequest) -> None:
+        self.id = id_
+        self.key, self.range_end = watched_range(request)
+        self.prev_kv = request.prev_kv
+        self.progress_notify = request.progress_notify
+        self.fragment = request.fragment
+        self.filters = tuple(WatchFilter(each) for each in request.filters if each in {0, 1})
+        self.revision = 0
+        self.announced = False
+        self.pending: deque[WatchBatch] = deque()
+        self.handle: WatchStream | None = None
+        self.subscribing: asyncio.Task[None] | None = None
+        self.resume_revision = 0
+        """Where to go on once ``pending`` is written; 0 while the watch is at the store."""
+        self.registered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def leave(self) -> None:
+        """Nothing more comes from the store."""
+        if self.subscribing is not None:
+            self.subscribing.cancel()
+        if self.handle is not None:
+            self.handle.cancel()
+            self.handle = None
+
+    def register(self) -> None:
+        if not self.registered.done():
+            self.registered.set_result(None)
+
+
+class WatchSession:
+    """The watches of one stream."""
+
+    def __init__(
+        self, store: AdministeredStore, service: Service, call: StreamingCall, encoder: Encoder
+    ) -> None:
+        self._store = store
+        self._service = service
+        self._call = call
+        self._encoder = encoder
+        self._watches: dict[int, Watch] = {}
+        self._next_id = 0
+        self._pending = 0
+        """Events in all queues."""
+        self._control: deque[messages.WatchResponse] = deque()
+        self._ready: dict[Watch, None] = {}
+        """Watches with something queued."""
+        self._progress_of: dict[Watch, None] = {}
+        """Watches that have not yet said how far they are, since the client has asked."""
+        self._progress_wanted = False
+        self._work: asyncio.Future[None] | None = None
+        self._tasks = TaskOwner("watches", self._task_failed)
+
+    async def run(self) -> None:
+        """Until the client ends the stream. Raises what ends all watches at once."""
+        self._tasks.start(self._write(), name="write")
+        try:
+            async for request in self._call:
+                await self._handle(request)
+        finally:
+            for watch in self._watches.values():
+                watch.leave()
+            await self._tasks.aclose()
+
+    def _task_failed(self, _task: "asyncio.Task[None]", error: BaseException) -> None:
+        if isinstance(error, Exception):
+            self._call.cancel(error)
+
+    # ---- requests
+
+    async def _handle(self, request: messages.WatchRequest) -> None:
+        match request.WhichOneof("request_union"):
+            case "create_request":
+                await self._create(request.create_request)
+            case "cancel_request":
+                watch = self._watches.get(request.cancel_request.watch_id)
+                if watch is not None:
+                    self._drop(watch)
+                    self._say(await self._answer(watch.id, canceled=True))
+            case "progress_request":
+                self._request_progress()
+            case None:
+                """A request of none of the kinds is passed over, as in etcd."""
+
+    async def _answer(
+        self, watch: int, *, created: bool = False, canceled: bool = False
+    ) -> messages.WatchResponse:
+        header = await self._service.current_header()
+        return messages.WatchResponse(header=header, watch_id=watch, created=created, canceled=canceled)
+
+    async def _create(self, request: messages.WatchCreateRequest) -> None:
+        refusal = refusal_of(request, self._watches)
+        if refusal:
+            response = await self._answer(NO_WATCH, created=True, canceled=True)
+            response.cancel_reason = refusal
+            self._say(response)
+            return
+        watch = Watch(request.watch_id or self._free_id(), request)
+        self._watches[watch.id] = watch
+        self._subscribe(watch, request.start_revision)
+        await watch.registered
+        watch.announced = True
+        self._say(await self._answer(watch.id, created=True))
+        self._offer(watch)
+
+    def _free_id(self) -> int:
+        while self._next_id in self._watches:
+            self._next_id += 1
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _drop(self, watch: Watch) -> None:
+        watch.leave()
+        self._watches.pop(watch.id, None)
+        self._ready.pop(watch, None)
+        self._pending -= sum(len(batch.events) for batch in watch.pending)
+        watch.pending.clear()
+        if self._progress_of.pop(watch, self) is None:
+            self._progress_answered()
+
+    # ---- at the store
+
+    def _subscribe(self, watch: Watch, start_revision: int) -> None:
+        watch.resume_revision = 0
+        watch.subscribing = self._tasks.start(
+            self._watch(watch, start_revision), name=f"subscribe-{watch.id}"
+        )
+
+    async def _watch(self, watch: Watch, start_revision: int) -> None:
+        """While history is read the sink may have to give the watch up, which cancels this task."""
+        watch.handle = await self._store.watch(
+            watch.key,
+            watch.range_end,
+            start_revision,
+            prev_kv=watch.prev_kv,
+            progress_notify=watch.progress_notify,
+            filters=watch.filters,
+            sink=lambda batch: self._receive(watch, batch),
+        )
+        watch.subscribing = None
+        watch.register()
+        if watch in self._progress_of:
+            watch.handle.request_progress()
+
+    def _receive(self, watch: Watch, batch: WatchBatch) -> None:
+        """The sink of the watch: it only queues."""
+        if watch.resume_revision or self._watches.get(watch.id) is not watch:
+            return  # it is leaving, and reads this again
+        error = batch.error
+        if isinstance(error, SlowWatcherError):
+            watch.resume_revision = error.resume_revision
+        elif batch.events and self._pending + len(batch.events) > MAX_PENDING and self._pending:
+            watch.resume_revision = batch.events[0].kv.mod_revision
+        if watch.resume_revision:
+            watch.leave()
+            watch.register()
+            self._offer(watch)
+            return
+        watch.revision = batch.revision
+        if not batch.events and error is None and self._progress_of.pop(watch, self) is None:
+            self._progress_answered()
+            return
+        watch.pending.append(batch)
+        self._pending += len(batch.events)
+        watch.register()
+        self._offer(watch)
+
+    # ---- progress of all
+
+    def _request_progress(self) -> None:
+        """One response for all watches, with the revision up to which all of them are complete."""
+        if not self._watches:
+            return
+        self._progress_of = dict.fromkeys(self._watches.values())
+        for watch in tuple(self._progress_of):
+            if watch.handle is not None:
+                watch.handle.request_progress()
+
+    def _progress_answered(self) -> None:
+        if not self._progress_of and self._watches:
+            self._progress_wanted = True
+            self._wake()
+
+    # ---- the writer
+
+    def _say(self, response: messages.WatchResponse) -> None:
+        self._control.append(response)
+        self._wake()
+
+    def _offer(self, watch: Watch) -> None:
+        if watch.announced:
+            self._ready[watch] = None
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._work is not None and not self._work.done():
+            self._work.set_result(None)
+
+    async def _write(self) -> None:
+        while True:
+            progress, self._progress_wanted = self._progress_wanted, False
+            round_, self._ready = self._ready, {}
+            while self._control:
+                await self._call.send(self._control.popleft())
+            for watch in round_:
+                await self._write_pending(watch)
+            if progress and self._watches:
+                revision = min(watch.revision for watch in self._watches.values())
+                await self._call.send(
+                    messages.WatchResponse(header=self._service.header(revision), watch_id=NO_WATCH)
+                )
+            if not (self._control or self._ready or self._progress_wanted):
+                self._work = asyncio.get_running_loop().create_future()
+                await self._work
+                self._work = None
+
+    async def _write_pending(self, watch: Watch) -> None:
+        while watch.pending and self._watches.get(watch.id) is watch:
+            batch = watch.pending.popleft()
+            self._pending -= len(batch.events)
+            if batch.error is not None:
+                await self._end(watch, batch.error)
+            elif not batch.events:
+                self._call.write(self._response(watch, batch.revision, b""))
+            else:
+                await self._write_events(watch, batch)
+            await self._call.drain()
+        if watch.resume_revision and not watch.pending and self._watches.get(watch.id) is watch:
+            self._subscribe(watch, watch.resume_revision)
+
+    async def _write_events(self, watch: Watch, batch: WatchBatch) -> None:
+        for events in portions(batch.events, _RESPONSE_EVENTS):
+            if self._watches.get(watch.id) is not watch:
+                return
+            revision = batch.revision if events[-1] is batch.events[-1] else events[-1].kv.mod_revision
+            encoded = self._encoder.encode(events, prev_kv=watch.prev_kv)
+            if watch.fragment and len(encoded) > FRAGMENT_BYTES:
+                pieces = fragments(events, FRAGMENT_BYTES, prev_kv=watch.prev_kv)
+                for piece in pieces[:-1]:
+                    self._call.write(self._response(watch, revision, piece, fragment=True))
+                    await self._call.drain()
+                encoded = pieces[-1]
+            self._call.write(self._response(watch, revision, encoded))
+            await self._call.drain()
+
+    def _response(self, watch: Watch, revision: int, events: bytes, *, fragment: bool = False) -> bytes:
+        """Fields of a message may come in any order, so the events, encoded already, are put behind the rest."""
+        head = messages.WatchResponse(
+            header=self._service.header(revision), watch_id=watch.id, fragment=fragment
+        )
+        return head.SerializeToString() + events
+
+    async def _end(self, watch: Watch, error: StoreError) -> None:
+        """The store has ended the watch. Raises what concerns the whole stream."""
+        if isinstance(error, StoppedError):
+            raise error
+        self._drop(watch)
+        response = await self._answer(watch.id, canceled=True)
+        if isinstance(error, CompactedError):
+            response.compact_revision = error.compact_revision
+        else:
+            response.cancel_reason = error.message
+        await self._call.send(response)
+
+
+class WatchService(Service):
+    name = "etcdserverpb.Watch"
+    serves: ClassVar = {"Watch": "watch"}
+
+    def __init__(self, store: AdministeredStore) -> None:
+        super().__init__(store)
+        self._encoder = Encoder()
+
+    async def watch(self, call: StreamingCall) -> None:
+        await WatchSession(self.store, self, call, self._encoder).run()
