@@ -251,22 +251,24 @@ class StateMachine:
         self._check_ranges(plan)
 
     def _check_puts(self, plan: _Plan) -> None:
+        nested = iter(plan.nested)
         for op in plan.ops:
             if isinstance(op, Put):
                 self._check_kept(op)
                 self._check_lease(op.lease)
-        for nested in plan.nested:
-            self._check_puts(nested)
+            elif isinstance(op, Txn):
+                self._check_puts(next(nested))
 
     def _check_ranges(self, plan: _Plan) -> None:
         compacted = self.kv.compact_revision
+        nested = iter(plan.nested)
         for op in plan.ops:
             if isinstance(op, Range):
                 if op.revision < 0 < compacted:
                     raise CompactedError(op.revision, compacted)  # outside of a txn it means now
                 self.kv.check_revision(op.revision)
-        for nested in plan.nested:
-            self._check_ranges(nested)
+            elif isinstance(op, Txn):
+                self._check_ranges(next(nested))
 
     def _execute(self, plan: _Plan, before: int) -> TxnResult:
         """``before``: the revision before the txn; its first write opens the next one."""
@@ -381,7 +383,13 @@ class StateMachine:
     # ---- snapshots
 
     def snapshot(self) -> StateSnapshot:
-        return StateSnapshot(self.kv.snapshot(), self.lessor.snapshot(), self.alarms, self.members.members, self.members.removed)
+        return StateSnapshot(
+            self.kv.snapshot(),
+            self.lessor.snapshot(),
+            self.alarms,
+            self.members.members,
+            self.members.removed,
+        )
 
     @classmethod
     def restore(

@@ -15,7 +15,7 @@ from kube.store.errors import (
     TooManyOpsError,
     ValueProvidedError,
 )
-from kube.store.kv import ALL_KEYS_END, Alarm, DeleteRange, Op, Put, Range, Txn
+from kube.store.kv import Alarm, DeleteRange, Op, Put, Range, Txn
 
 _OVERHEAD = 64
 """Bytes that a request counts beside its keys and values."""
@@ -197,19 +197,21 @@ _Deleted = list[tuple[bytes, bytes]]
 def _written(ops: tuple[Op, ...]) -> tuple[dict[bytes, None], _Deleted]:
     """The keys put and the ranges deleted by one branch with all that is nested in it.
 
-    No key may be put twice, or put and deleted; the two branches of one nested txn don't disturb each other.
+    Refused, as in etcd: a key that is put twice; one that is put and that a delete beside it, around it, or in a txn before it covers.
+    Not refused, as in etcd: a delete in a later txn of the same branch, and deletes from a key on (``ALL_KEYS_END``). What is written
+    twice in a revision that way ends as it was written last.
     """
     deleted = [(op.key, op.range_end) for op in ops if isinstance(op, DeleteRange)]
     puts: dict[bytes, None] = {}
     for op in ops:
         if isinstance(op, Txn):
-            branches = (_written(op.success), _written(op.failure))
-            for branch_puts, branch_deleted in branches:
-                _check_apart(branch_puts, deleted, puts)
-                _check_apart(puts, branch_deleted, {})
-            for branch_puts, branch_deleted in branches:
-                puts |= branch_puts
-                deleted += branch_deleted
+            success_puts, success_deleted = _written(op.success)
+            failure_puts, failure_deleted = _written(op.failure)
+            _check_apart(
+                success_puts | failure_puts, deleted, puts
+            )  # one of the two is done, so they are not held apart
+            puts |= success_puts | failure_puts
+            deleted = [*deleted, *success_deleted, *failure_deleted]
     own: dict[bytes, None] = {}
     for op in ops:
         if isinstance(op, Put):
@@ -225,5 +227,5 @@ def _check_apart(keys: dict[bytes, None], deleted: _Deleted, puts: dict[bytes, N
         if key in puts:
             raise DuplicateKeyError(key)
         for start, end in deleted:
-            if (start <= key and (end == ALL_KEYS_END or key < end)) if end else key == start:
+            if start <= key < end if end else key == start:
                 raise DuplicateKeyError(key)

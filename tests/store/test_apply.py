@@ -20,6 +20,7 @@ from kube.store.kv import (
     CompareTarget,
     DeleteRange,
     DeleteRangeResult,
+    Event,
     KeyValue,
     LeaseGrant,
     Op,
@@ -57,6 +58,7 @@ def values(made: StateMachine) -> dict[bytes, bytes]:
     return {key: kv.value for key, kv in sorted(made.kv.live.items())}
 
 
+A_PUT = Put(b"a", b"1")
 THREE = (Put(b"a", b"1"), Put(b"b", b"2"), Put(b"c", b"3"))
 
 
@@ -453,3 +455,95 @@ def test_optimistic_requests_do_what_their_txns_do(
             assert isinstance(current, RangeResult)
             assert ((found.kv,) if found.kv else ()) == current.kvs
         assert one.snapshot() == other.snapshot()
+
+
+def values_sorted(target: SortTarget, limit: int) -> list[bytes]:
+    made = machine(Put(b"a", b"3"), Put(b"b", b"1"), Put(b"c", b"2"), Put(b"d", b"0"))
+    return [kv.value for kv in made.range(Range(b"a", b"z", limit=limit, sort_target=target)).kvs]
+
+
+@pytest.mark.parametrize(
+    ("target", "limit", "wanted"),
+    [
+        pytest.param(SortTarget.VALUE, 0, [b"0", b"1", b"2", b"3"], id="no limit"),
+        pytest.param(SortTarget.VALUE, 2, [b"1", b"2"], id="of the first three, etcd's limit and one"),
+        pytest.param(SortTarget.KEY, 2, [b"3", b"1"], id="by key"),
+        pytest.param(SortTarget.KEY, -2, [b"3", b"1", b"2", b"0"], id="a limit below 0 is none"),
+    ],
+)
+def test_a_sort_target_without_an_order_sorts_what_the_limit_leaves(
+    target: SortTarget, limit: int, wanted: list[bytes]
+) -> None:
+    assert values_sorted(target, limit) == wanted
+
+
+NO_LEASE, NO_KEY = Put(b"a", b"", lease=9), Put(b"x", b"", ignore_value=True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        pytest.param(Put(b"x", b"", 9, ignore_value=True), LeaseNotFoundError, id="a put: lease before key"),
+        pytest.param(
+            Txn(success=(Put(b"x", b"", 9, ignore_value=True),)), KeyNotFoundError, id="in a txn: key"
+        ),
+        pytest.param(
+            Txn(success=(Range(b"a", revision=99), NO_LEASE)), LeaseNotFoundError, id="puts before ranges"
+        ),
+        pytest.param(
+            Txn(success=(Txn(success=(NO_KEY,)), NO_LEASE)), KeyNotFoundError, id="nested ones in place"
+        ),
+        pytest.param(
+            Txn(success=(Txn(success=(Range(b"a", revision=1),)), Range(b"a", revision=99))),
+            CompactedError,
+            id="nested ranges in place",
+        ),
+        pytest.param(Txn(success=(Range(b"a", revision=-1), NO_KEY)), KeyNotFoundError, id="the put first"),
+        pytest.param(Txn((), (Range(b"a", revision=-1), A_PUT)), CompactedError, id="a revision below 0"),
+    ],
+)
+def test_which_of_several_errors_is_told(request_: Txn, error: type[StoreError]) -> None:
+    made = machine(*THREE, Compact(3))
+    before = made.snapshot()
+    assert isinstance(made.apply(request_), error)
+    assert made.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("txn", "now", "events"),
+    [
+        pytest.param(
+            Txn(success=(Txn(success=(Put(b"a", b"2"),)), Txn(success=(DeleteRange(b"a"),)))),
+            None,
+            [(b"2", b"1"), (b"", b"1")],
+            id="put, then deleted",
+        ),
+        pytest.param(
+            Txn(success=(DeleteRange(b"a", b"\0"), Put(b"a", b"2"))),
+            KeyValue(b"a", b"2", 3, 3, 1, 0),
+            [(b"", b"1"), (b"2", b"1")],
+            id="deleted, then put",
+        ),
+    ],
+)
+def test_a_key_that_a_txn_writes_twice_ends_as_it_was_written_last(
+    txn: Txn, now: KeyValue | None, events: list[tuple[bytes, bytes]]
+) -> None:
+    """What etcd's check of duplicate keys lets through; the previous value is that of the revision before."""
+    made = machine(Put(b"a", b"1"))
+    live: list[Event] = []
+    watch = made.watches.watch(b"a", b"", 0, (), lambda batch: live.extend(batch.events))
+    made.watches.catch_up(watch, 10)
+    assert isinstance(made.apply(txn), TxnResult)
+    made.watches.collect()
+    made.watches.flush()
+    restored = StateMachine.restore(made.snapshot(), lambda: 0.0)
+    for each in (made, restored):
+        assert each.kv.live.get(b"a") == now
+        assert [kv.value for kv in each.range(Range(b"a", revision=2)).kvs] == [b"1"]
+        read: list[Event] = []
+        history = each.watches.watch(b"a", b"", 3, (), lambda batch, read=read: read.extend(batch.events))
+        each.watches.catch_up(history, 10)
+        for found in (live, read):
+            assert [(event.kv.value, event.prev_kv and event.prev_kv.value) for event in found] == events
+    assert made.hash_kv() == restored.hash_kv()

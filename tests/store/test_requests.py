@@ -20,7 +20,7 @@ def compare(key: bytes) -> Compare:
 
 
 A, B = Put(b"a", b"1"), Put(b"b", b"1")
-DEL_A, DEL_ALL = DeleteRange(b"a"), DeleteRange(b"\0", b"\0")
+DEL_A, DEL_ALL, DEL_AB = DeleteRange(b"a"), DeleteRange(b"\0", b"\0"), DeleteRange(b"a", b"b")
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,13 @@ DEL_A, DEL_ALL = DeleteRange(b"a"), DeleteRange(b"\0", b"\0")
             Txn(success=(Txn(success=(A,), failure=(A,)),)), id="one key in both branches of a nested one"
         ),
         pytest.param(Txn(success=(Txn(success=(A,), failure=(DEL_A,)),)), id="put or delete in a nested one"),
+        pytest.param(
+            Txn(success=(A, DeleteRange(b"a", b"a"))), id="put, and deleted by a range without keys"
+        ),
+        pytest.param(Txn(success=(A, DEL_ALL)), id="put and deleted by a range to the end, as etcd has it"),
+        pytest.param(
+            Txn(success=(Txn(success=(A,)), Txn(success=(DEL_A,)))), id="deleted in a later nested one"
+        ),
         pytest.param(Txn(success=(Range(b"a"),) * 128), id="as many ops as may be"),
     ],
 )
@@ -46,7 +53,7 @@ def test_txns_that_are_fine(txn: Txn) -> None:
     [
         pytest.param(Txn(success=(A, A)), DuplicateKeyError, id="a key put twice"),
         pytest.param(Txn(failure=(A, A)), DuplicateKeyError, id="in the other branch"),
-        pytest.param(Txn(success=(A, DEL_ALL)), DuplicateKeyError, id="put and deleted"),
+        pytest.param(Txn(success=(A, DEL_AB)), DuplicateKeyError, id="put and deleted"),
         pytest.param(Txn(success=(DEL_A, A)), DuplicateKeyError, id="deleted and put"),
         pytest.param(
             Txn(success=(A, Txn(failure=(A,)))), DuplicateKeyError, id="put here and in a nested one"
@@ -55,10 +62,15 @@ def test_txns_that_are_fine(txn: Txn) -> None:
             Txn(success=(Txn(success=(A,)), Txn(failure=(A,)))), DuplicateKeyError, id="in two nested ones"
         ),
         pytest.param(
-            Txn(success=(DEL_ALL, Txn(success=(A,)))), DuplicateKeyError, id="deleted here, put nested"
+            Txn(success=(DEL_AB, Txn(success=(A,)))), DuplicateKeyError, id="deleted here, put nested"
         ),
         pytest.param(
             Txn(success=(A, Txn(success=(DEL_A,)))), DuplicateKeyError, id="put here, deleted nested"
+        ),
+        pytest.param(
+            Txn(success=(Txn(success=(DEL_A,)), Txn(success=(A,)))),
+            DuplicateKeyError,
+            id="put in a later nested one",
         ),
         pytest.param(Txn(success=(Range(b"a"),) * 129), TooManyOpsError, id="too many ops"),
         pytest.param(Txn((compare(b"a"),) * 129), TooManyOpsError, id="too many compares"),

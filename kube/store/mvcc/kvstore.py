@@ -108,7 +108,9 @@ class KVStore:
             grown = len(key) + len(value)
             self.size_in_use += grown
             self.size += grown
+            before = None if tombstone is None else self._before(key, revision)
         else:
+            before = prev if prev.mod_revision < revision else self._before(key, revision)
             kv = KeyValue(key, value, prev.create_revision, revision, prev.version + 1, lease)
             older = self.older.get(key)
             if older is None:
@@ -121,7 +123,7 @@ class KVStore:
         live[key] = kv
         self._append_change(kv)
         if self.journal is not None:
-            self.journal.append((kv, prev))
+            self.journal.append((kv, before))
         return prev
 
     def delete(self, key: bytes) -> KeyValue | None:
@@ -138,7 +140,7 @@ class KVStore:
         self.size_in_use -= len(key) + len(prev.value)
         self.size += len(key)
         if self.journal is not None:
-            self.journal.append((tombstone, prev))
+            self.journal.append((tombstone, self._before(key, self.revision)))
         return prev
 
     # ---- reads
@@ -238,12 +240,18 @@ class KVStore:
 
     def get_before(self, change: KeyValue) -> KeyValue | None:
         """What the key held before ``change``; None if it was absent, or if that is compacted."""
-        if change.mod_revision == self.compact_revision:
-            return None
-        older = self.older.get(change.key)
+        return (
+            None
+            if change.mod_revision == self.compact_revision
+            else self._before(change.key, change.mod_revision)
+        )
+
+    def _before(self, key: bytes, revision: int) -> KeyValue | None:
+        """What the key held before a change of ``revision``, in which a txn may have written it twice."""
+        older = self.older.get(key)
         if older is None:
             return None
-        at = bisect_left(older, change.mod_revision, key=_mod_revision)
+        at = bisect_left(older, revision, key=_mod_revision)
         prev = older[at - 1] if at else None
         return prev if prev is not None and prev.version else None
 

@@ -16,7 +16,8 @@ _SORT_KEYS: dict[SortTarget, Callable[[KeyValue], Any]] = {
 
 
 def execute_range(kv: KVStore, request: Range) -> RangeResult:
-    """``count`` is that of the range, before filters and limit.
+    """``count`` is that of the range, before filters and limit. With a sort target but no order, what the limit leaves is
+    sorted, as etcd does it; with an order, the limit comes last.
 
     Raises CompactedError, FutureRevisionError.
     """
@@ -24,7 +25,7 @@ def execute_range(kv: KVStore, request: Range) -> RangeResult:
     revision = request.revision
     if request.count_only:
         return RangeResult((), kv.count(request.key, request.range_end, revision), False, kv.revision)
-    limit = request.limit
+    limit = max(0, request.limit)
     filtered = (
         request.min_mod_revision
         or request.max_mod_revision
@@ -32,7 +33,7 @@ def execute_range(kv: KVStore, request: Range) -> RangeResult:
         or request.max_create_revision
     )
     sorted_ = request.sort_order is not SortOrder.NONE or request.sort_target is not SortTarget.KEY
-    if filtered or sorted_ or not limit:
+    if filtered or request.sort_order is not SortOrder.NONE or not limit:
         kvs = kv.range(request.key, request.range_end, revision)
         count = len(kvs)
     else:
