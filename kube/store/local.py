@@ -226,14 +226,13 @@ class LocalStore:
         await self._propose(LeaseRevokeRequest(lease), 8)
 
     async def keep_alive(self, lease: int) -> LeaseGrant:
-        lessor = (await self._reader()).machine.lessor
-        return LeaseGrant(lease, lessor.renew(lease))
+        return LeaseGrant(lease, await self.replicas.renew(lease))
 
     async def time_to_live(self, lease: int, *, keys: bool = False) -> LeaseStatus:
         lessor = (await self._reader()).machine.lessor
         found = lessor.get(lease)
         attached = tuple(sorted(found.keys)) if keys else ()
-        return LeaseStatus(lease, lessor.remaining(lease), found.ttl, attached)
+        return LeaseStatus(lease, await self.replicas.remaining(lease), found.ttl, attached)
 
     async def leases(self) -> tuple[int, ...]:
         return (await self._reader()).machine.lessor.ids()
@@ -288,8 +287,7 @@ class LocalStore:
     @property
     def leader(self) -> int:
         """The id of the member that serves, 0 when none does."""
-        serving = self.replicas.serving
-        return 0 if serving is None else serving.id
+        return self.replicas.leader
 
     async def aclose(self) -> None:
         """Everybody who waits gets StoppedError. The members are stopped by whoever runs them."""

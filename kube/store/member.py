@@ -47,7 +47,13 @@ class Campaign(msgspec.Struct, frozen=True):
     """Stand for election now."""
 
 
-Input: TypeAlias = Delivery | Proposal | Tick | Campaign
+class TransferLeadership(msgspec.Struct, frozen=True):
+    """Hand over to ``target``, if this member leads."""
+
+    target: int
+
+
+Input: TypeAlias = Delivery | Proposal | Tick | Campaign | TransferLeadership
 
 
 class MemberConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +92,10 @@ class Observer(Protocol):
 
     def members_changed(self, member: "Member") -> None:
         """``machine.members`` is another table than it was."""
+        ...
+
+    def state_replaced(self, member: "Member") -> None:
+        """The member has taken over a snapshot: ``machine`` is another one than it was."""
         ...
 
     def reads_ready(self, member: "Member", contexts: Sequence[int]) -> None:
@@ -130,7 +140,7 @@ class Member:
         observer: Observer,
         clock: Clock,
         rng: random.Random,
-        handlers: Mapping[type, Callable[[Any], None]] | None = None,
+        handlers: Mapping[type, Callable[[Any], object]] | None = None,
     ) -> None:
         """Rebuild the state machine from the storage's snapshot; the log brings the rest once raft commits it again.
 
@@ -153,13 +163,15 @@ class Member:
         self.serving_term = 0
         self._role = Role.FOLLOWER
         self._leader = NO_NODE
+        self._machine = self.machine
         self._members = self.machine.members
         self._noticed_term = self.applied_term
         self._pruning = True
         self._snapshot_due = snapshot.index + config.snapshot_entries
-        self._handlers: dict[type, Callable[[Any], None]] = {
+        self._handlers: dict[type, Callable[[Any], object]] = {
             Tick: self._tick,
             Campaign: lambda _: self.node.campaign(),
+            TransferLeadership: lambda wanted: self.node.transfer_leadership(wanted.target),
             PeerUnreachable: lambda report: self.node.report_unreachable(report.peer),
             SnapshotReported: lambda report: self.node.report_snapshot(
                 report.peer, delivered=report.delivered
@@ -221,6 +233,9 @@ class Member:
             or self.applied_term != self._noticed_term
         ):
             self._notice_leadership()
+        if self.machine is not self._machine:
+            self._machine = self.machine
+            self._observer.state_replaced(self)
         if self.machine.members is not self._members:
             self._members = self.machine.members
             self._observer.members_changed(self)

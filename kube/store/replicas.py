@@ -19,9 +19,11 @@ from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 from kube.store.corruption import find_corrupt
 from kube.store.errors import (
+    BadLeaderTransfereeError,
     DiskFullError,
     NoLeaderError,
     NoSpaceError,
+    NotLeaderError,
     RequestTimeoutError,
     RequestTooLargeError,
     StoppedError,
@@ -29,7 +31,7 @@ from kube.store.errors import (
     TooManyRequestsError,
 )
 from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS, Alarm, AlarmType
-from kube.store.member import Campaign, Input, Member, MemberConfig
+from kube.store.member import Campaign, Input, Member, MemberConfig, TransferLeadership
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
 from kube.store.raft.raft import Role
@@ -117,6 +119,8 @@ class Replicas:
         self.voters = tuple(range(1, config.replicas + 1))
         self.serving: Member | None = None
         """The leader, once it has applied an entry of its term."""
+        self.measured: Member | None = None
+        """Whose key space the quota is about."""
         self.subscriptions = Subscriptions()
         self._clock = clock
         self._rng = rng
@@ -251,6 +255,9 @@ class Replicas:
     def members_changed(self, member: Member) -> None:
         raise AssertionError(f"member {member.id}: the members of one process never change")
 
+    def state_replaced(self, member: Member) -> None:
+        """No watch reads from a member that is behind."""
+
     def reads_ready(self, member: Member, contexts: Sequence[int]) -> None:
         raise AssertionError(f"member {member.id}: nobody asks for a read index here, {contexts} is nobody's")
 
@@ -263,7 +270,7 @@ class Replicas:
         if serving is not None and not serving.serving_term:
             serving = None
         if serving is not self.serving:
-            self.serving = serving
+            self.serving = self.measured = serving
             if serving is not None:
                 self.subscriptions.move(serving.machine.watches)
             self._wake_all()
@@ -280,7 +287,7 @@ class Replicas:
             raise RequestTooLargeError(size, self.config.max_request_bytes)
         if self.directory is not None:
             self._check_disks(self.directory)
-        serving = self.serving
+        serving = self.measured
         if serving is not None and serving.machine.kv.size + size + PUT_GROWTH >= self._quota:
             await self._check_quota(serving, request)
         if len(self._in_flight) >= self.config.max_in_flight:
@@ -391,6 +398,39 @@ class Replicas:
                 room.set_result(None)
                 return
 
+    # ---- what only a leader can do
+
+    @property
+    def leader(self) -> int:
+        """The id of the member that serves, 0 when none does."""
+        return 0 if self.serving is None else self.serving.id
+
+    async def renew(self, lease: int) -> int:
+        """The ttl granted, in seconds. Raises LeaseNotFoundError."""
+        return (await self.reader()).machine.lessor.renew(lease)
+
+    async def remaining(self, lease: int) -> float:
+        """The seconds left. Raises LeaseNotFoundError."""
+        return (await self.reader()).machine.lessor.remaining(lease)
+
+    async def move_leader(self, target: int) -> None:
+        """Raises NotLeaderError, BadLeaderTransfereeError, RequestTimeoutError."""
+        leader = self._leader
+        if leader is None or leader.member is None:
+            raise NotLeaderError(self.leader)
+        if target == leader.id:
+            return
+        if target not in leader.member.node.conf_state.voters:
+            raise BadLeaderTransfereeError(target)
+        leader.submit(TransferLeadership(target))
+        last_sweep = self._sweeps + self._patience
+        while self.leader != target:
+            if self._sweeps >= last_sweep or self._closed:
+                raise RequestTimeoutError
+            changed: asyncio.Future[None] = self._loop.create_future()
+            self._changed.append(changed)
+            await changed
+
     # ---- readers
 
     async def reader(self) -> Member:
@@ -461,7 +501,11 @@ class Replicas:
             if self._unsent:
                 self._submit_unsent()
             self.subscriptions.sweep(PROGRESS_SWEEPS)
+            self._swept()
             self._wake_all()
+
+    def _swept(self) -> None:
+        """What else waits can look at the time."""
 
     def _wake_all(self) -> None:
         """Let everybody who waits look again, at the time above all."""
