@@ -21,6 +21,7 @@ class StoreMember(Actor[Input]):
     """Rebuilt from its storage at each start. A crash loses nothing that was acknowledged, nor does a stop."""
 
     mailbox: ClassVar[MailboxSpec] = MailboxSpec(capacity=16_384)
+    prompt: ClassVar[bool] = True
 
     def __init__(self, store: LocalStore, member: int) -> None:
         self._store = store

@@ -30,6 +30,10 @@ class Actor(Generic[M]):
     stop_timeout: ClassVar[float] = 1.0
     """Seconds for the handler that runs, and again for `on_stop`, before they are cancelled."""
 
+    prompt: ClassVar[bool] = False
+    """When woken by another prompt actor, have the turn in the same callback of the loop, right after that one's: for actors
+    that answer each other many times for one request."""
+
     refusals: ClassVar[tuple[type[Exception], ...]] = ()
     """Errors that belong to the protocol: raised while an ask is handled they go to the asker, and nothing fails."""
 

@@ -75,6 +75,7 @@ class Cell(Turns):
         self.actor = factory()
         self.kind = type(self.actor).__name__
         self.mailbox = make_mailbox(spec if spec is not None else self.actor.mailbox, path, self._wake)
+        self._run_queue = system.run_queue if self.actor.prompt else None
         self._base = Frame(self.mailbox, None)
         self.ref: Ref[Any] = Ref(self.mailbox)
         self._dress()

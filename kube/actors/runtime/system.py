@@ -13,6 +13,7 @@ from kube.actors.runtime.errors import StopTimeoutError
 from kube.actors.runtime.introspection import ActorInfo, Totals, describe, draw, register
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.actors.runtime.ref import Ref
+from kube.actors.runtime.run_queue import RunQueue
 from kube.actors.runtime.supervision import Restart, Supervision
 from kube.base.cause import Causes
 from kube.base.chance import Chance
@@ -49,6 +50,7 @@ class ActorSystem:
         self.metrics = metrics if metrics is not None else Metrics()
         self.causes = Causes()
         self.stopwatch = stopwatch if stopwatch is not None else _stopwatch(self.clock)
+        self.run_queue = RunQueue(self.stopwatch)
         self._incarnations = itertools.count()
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskOwner("actors")

@@ -16,6 +16,7 @@ from kube.actors.runtime.ask import HANDLING, Ask, Frame, Reply
 from kube.actors.runtime.context import Context
 from kube.actors.runtime.errors import ActorFailedError
 from kube.actors.runtime.mailbox import BREAK, ClosingMailbox, Mailbox
+from kube.actors.runtime.run_queue import RunQueue
 from kube.base.cause import CURRENT, Cause
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
@@ -34,6 +35,10 @@ class State(Enum):
     """Failed, or taken down with a sibling; the mailbox fills meanwhile."""
     STOPPING = "stopping"
     STOPPED = "stopped"
+
+
+_RUNNING: Final = State.RUNNING
+"""The member by a name of its own, for the look-up in an Enum costs more than the comparison."""
 
 
 class Waiting(NamedTuple):
@@ -56,6 +61,7 @@ class Turns(ABC):
         "_open",
         "_receive",
         "_receive_batch",
+        "_run_queue",
         "_stopwatch",
         "actor",
         "context",
@@ -78,6 +84,9 @@ class Turns(ABC):
     _receive_batch: Callable[[list[Any]], Any] | None
     _context: Variables
     """In which handlers and hooks run: `HANDLING` is this actor."""
+
+    _run_queue: RunQueue | None
+    """Where a prompt actor waits for its turn; the others wait in the loop."""
 
     _base: Frame
     """What `HANDLING` is between asks."""
@@ -108,8 +117,12 @@ class Turns(ABC):
 
     def _wake(self) -> None:
         """The mailbox's: a message came while nobody drained."""
-        if self.state is State.RUNNING:
+        if self.state is not _RUNNING:
+            return
+        if self._run_queue is None:
             self._loop.call_soon(self._on_turn, context=self._context)
+        else:
+            self._run_queue.add((self._context, self._on_turn))
 
     def _on_turn(self) -> None:
         if self._handler is not None:
@@ -119,7 +132,7 @@ class Turns(ABC):
             self._handler = self.own.start(self._follow(waiting), name="handler")
             self._handler.add_done_callback(lambda task: self._handler_ended(task, waiting))
             HANDLING.set(self._base)
-        elif self.state is State.RUNNING:
+        elif self.state is _RUNNING:
             self._rest()
 
     def _rest(self) -> None:
@@ -132,13 +145,14 @@ class Turns(ABC):
 
     def _turn(self) -> Waiting | None:
         """Handle what has arrived, at most BATCH messages and TURN seconds, up to the first handler that waits."""
-        running = State.RUNNING
-        if self.state is not running:
+        if self.state is not _RUNNING:
             return None
         mailbox = self.mailbox
         queue, pop, receive, batch = mailbox.queue, mailbox.pop, self._receive, self._receive_batch
         stopwatch = self._stopwatch
-        self.high_water = max(self.high_water, len(queue))
+        depth = len(queue)
+        if depth > self.high_water:  # noqa: PLR1730  # max costs a call for every turn
+            self.high_water = depth
         current = CURRENT.get()
         last = stopwatch()
         end = last + TURN
@@ -168,7 +182,7 @@ class Turns(ABC):
                 if now - last > self.slowest:
                     self.slowest, self.slowest_message = now - last, type(message).__name__
                 last = now
-                if now >= end or self.state is not running:
+                if now >= end or self.state is not _RUNNING:
                     break
         finally:
             self.handled += BATCH - left
