@@ -91,8 +91,9 @@ def on_vote_response(raft: RaftState, message: VoteResponse) -> None:
 
 
 def on_timeout_now(raft: RaftState, message: TimeoutNow) -> None:  # noqa: ARG001  # the signature of a handler
-    """No pre-vote: the leader itself says that its time is over."""
+    """No pre-vote: the leader itself says that its time is over. What keeps this member from it may be over by the next tick."""
     campaign(raft, transfer=True)
+    raft.urged = raft.role is Role.FOLLOWER
 
 
 def quorum_active(raft: RaftState) -> bool:

@@ -34,6 +34,12 @@ def on_append(raft: RaftState, message: AppendEntries) -> None:
         raft.messages.append(AppendResponse(message.from_, raft.id, raft.term, log.committed))
         return
     entries = message.entries
+    if not prev and not raft.conf.voters:
+        # Who the first members were is in no entry. To replay the log without it would make a cluster of its own.
+        raft.messages.append(
+            AppendResponse(message.from_, raft.id, raft.term, prev, rejected=True, unconfigured=True)
+        )
+        return
     if log.maybe_append(prev, message.prev_term, entries):
         last = prev + len(entries)
         commit = message.commit if message.commit < last else last  # noqa: FURB136  # min costs a call on the hot path
@@ -56,9 +62,9 @@ def on_snapshot(raft: RaftState, message: InstallSnapshot) -> None:
     _follow(raft, message.from_)
     snapshot = message.snapshot
     log = raft.log
-    if snapshot.index <= log.committed:
+    if snapshot.index <= log.committed and raft.conf.voters:
         index = log.committed
-    elif log.match_term(snapshot.index, snapshot.term):
+    elif log.match_term(snapshot.index, snapshot.term) and raft.conf.voters:
         index = snapshot.index
         log.commit_to(index)
     else:

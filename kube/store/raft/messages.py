@@ -148,13 +148,15 @@ class AppendResponse(_Message, frozen=True, tag=True):
     """``index``: the follower's log matches the leader's up to it; when ``rejected``, the ``prev_index`` refused.
 
     ``hint_index`` and ``hint_term``: the last entry at which a rejecting follower's log may still match
-    (Raft dissertation §5.3's conflict optimisation as etcd-io/raft does it).
+    (Raft dissertation §5.3's conflict optimisation as etcd-io/raft does it). ``unconfigured``: the follower knows of no
+    configuration, so the log alone does not help it: it must have a snapshot first, be it of an empty state machine.
     """
 
     index: int
     rejected: bool = False
     hint_index: int = 0
     hint_term: int = 0
+    unconfigured: bool = False
 
 
 class Heartbeat(_Message, frozen=True, tag=True):

@@ -87,8 +87,11 @@ class Raft(RaftState):
             if self.heartbeat_elapsed >= self.config.heartbeat_ticks:
                 self.heartbeat_elapsed = 0
                 reads.broadcast_heartbeat(self, self.reads.last_round)
+        elif self.urged:
+            self.urged = False
+            election.campaign(self, transfer=True)
         elif self.election_elapsed >= self.election_timeout:
-            self.election_elapsed = 0
+            # Who can't stand for election does not begin to wait anew, so that it is free to vote.
             election.campaign(self)
 
     def campaign(self) -> None:

@@ -2,17 +2,21 @@
 
 from kube.store.raft.config import ReadOnlyOption
 from kube.store.raft.messages import Heartbeat, ReadIndexRequest, ReadIndexResponse, ReadState
+from kube.store.raft.progress import Progress
 from kube.store.raft.read_only import PendingRead
 from kube.store.raft.state import RaftState
 
 
 def broadcast_heartbeat(raft: RaftState, round_: int) -> None:
-    committed = raft.log.committed
     for member, progress in raft.peers:
-        # Never past what the follower is known to have: its log may still differ above (Raft §5.3).
-        commit = min(progress.match, committed)
-        progress.sent_commit = max(progress.sent_commit, commit)
-        raft.messages.append(Heartbeat(member, raft.id, raft.term, commit, round_))
+        raft.messages.append(heartbeat(raft, member, progress, round_))
+
+
+def heartbeat(raft: RaftState, to: int, progress: Progress, round_: int) -> Heartbeat:
+    """Never with a commit past what the follower is known to have: its log may still differ above (Raft §5.3)."""
+    commit = min(progress.match, raft.log.committed)
+    progress.sent_commit = max(progress.sent_commit, commit)
+    return Heartbeat(to, raft.id, raft.term, commit, round_)
 
 
 def on_read_index_request(raft: RaftState, message: ReadIndexRequest) -> None:

@@ -6,6 +6,7 @@ last one is applied at the leader, and nobody campaigns who has committed one an
 
 from kube.store.raft.confchange import ConfChangeError, changed
 from kube.store.raft.messages import NO_NODE, ConfChange, ConfState
+from kube.store.raft.reads import heartbeat
 from kube.store.raft.replication import append_own, broadcast_append, maybe_commit, send_append
 from kube.store.raft.state import ProposalDroppedError, RaftState, Role
 from kube.store.raft.transfer import hand_over
@@ -39,6 +40,10 @@ def _lead_on(raft: RaftState) -> None:
     """Who is new is probed from the end of the log; what the new quorum has already is committed."""
     known = raft.progress
     raft.track(max(raft.log.last_index, 1))
+    for member, progress in known.items():
+        if member not in raft.progress and member != raft.id:
+            # The last that it hears: that its removal is committed, so that it does not stand for election.
+            raft.messages.append(heartbeat(raft, member, progress, 0))
     for member, progress in raft.progress.items():
         if member not in known:
             # It had no chance yet to be heard, and must not cost the leader its quorum.

@@ -85,7 +85,7 @@ def on_append_response(raft: RaftState, message: AppendResponse) -> None:
         _on_append_rejected(raft, message, progress)
         return
     index, log, matched = message.index, raft.log, raft.matched
-    if not progress.acknowledged(index) and (progress.state is not _PROBE or progress.match != index):
+    if not progress.acknowledged(index) and (progress.state is _REPLICATE or progress.match != index):
         return
     if member in matched:
         matched[member] = progress.match
@@ -105,6 +105,10 @@ def on_append_response(raft: RaftState, message: AppendResponse) -> None:
 
 
 def _on_append_rejected(raft: RaftState, message: AppendResponse, progress: Progress) -> None:
+    if message.unconfigured:
+        if progress.state is not ProgressState.SNAPSHOT:
+            _send_snapshot(raft, message.from_, progress)
+        return
     hint = message.hint_index
     if message.hint_term > 0:
         # Skip at once what this log has above the follower's term there: none of it can match.

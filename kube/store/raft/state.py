@@ -74,6 +74,7 @@ class RaftState:
         "term",
         "transferee",
         "uncommitted_size",
+        "urged",
         "vote",
         "voters",
         "votes",
@@ -105,6 +106,8 @@ class RaftState:
         self.election_elapsed = 0
         self.heartbeat_elapsed = 0
         self.election_timeout = 0
+        self.urged = False
+        """A leader has handed over to this member, which could not campaign at once."""
         self._reset_leadership()
         self._reset_election_timeout()
 
@@ -156,6 +159,7 @@ class RaftState:
         self.heartbeat_elapsed = 0
         self._reset_election_timeout()
         self.votes = {}
+        self.urged = False
         self._reset_leadership()
 
     def become_follower(self, term: int, leader: int) -> None:

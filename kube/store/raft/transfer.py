@@ -1,6 +1,7 @@
 """Leadership transfer (Raft dissertation §3.10): the leader brings a voter up to date and tells it to campaign at once."""
 
 from kube.store.raft.messages import NO_NODE, TimeoutNow
+from kube.store.raft.reads import broadcast_heartbeat
 from kube.store.raft.replication import send_append
 from kube.store.raft.state import RaftState, Role
 
@@ -25,8 +26,13 @@ def transfer_leadership(raft: RaftState, target: int) -> bool:
 
 
 def hand_over(raft: RaftState) -> None:
-    """A leader that is no longer a voter steps down; the voter that is furthest need not wait for its election timeout."""
+    """A leader that is no longer a voter steps down.
+
+    It tells everybody that the change is committed, as whoever does not know that would ask it for its vote; and a voter that
+    has the whole log need not wait for its election timeout.
+    """
     log = raft.log
+    broadcast_heartbeat(raft, 0)
     ready = [voter for voter in raft.conf.voters if raft.progress[voter].match == log.last_index]
     if ready:
         raft.messages.append(TimeoutNow(ready[0], raft.id, raft.term))
