@@ -40,6 +40,8 @@ EXAMPLES: dict[type[errors.StoreError], tuple[object, ...]] = {
     errors.LeaseTTLTooLargeError: (1,),
     errors.SlowWatcherError: (1,),
     errors.CorruptError: ("which",),
+    errors.DiskFullError: ("directory",),
+    errors.DiskFullError: ("/data",),
     errors.BadLeaderTransfereeError: (1,),
     errors.MemberNotFoundError: (1,),
     errors.MemberExistsError: (1,),
