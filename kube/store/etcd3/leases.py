@@ -28,7 +28,8 @@ class KeepAlives:
         self._tasks = TaskOwner("etcd3 leases")
         self._waiting: dict[int, deque[asyncio.Future[int]]] = {}
         self._stream: Any = None
-        self._opening = asyncio.Lock()
+        self._lock = asyncio.Lock()
+        """Held while the stream is opened or written to: grpc takes one write at a time."""
 
     async def renew(self, lease: int) -> int:
         """The seconds that the lease has again. Raises LeaseNotFoundError, and StoreError when etcd can't be asked."""
@@ -54,23 +55,23 @@ class KeepAlives:
             return ttl
 
     async def _ask(self, lease: int) -> int:
-        stream = await self._open()
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(lease, deque()).append(answer)
-        try:
-            await stream.write(messages.LeaseKeepAliveRequest(ID=lease))
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            answer.cancel()
-            raise ConnectionLostError("the stream that keeps leases alive has ended") from None
+        async with self._lock:
+            stream = await self._open()
+            self._waiting.setdefault(lease, deque()).append(answer)
+            try:
+                await stream.write(messages.LeaseKeepAliveRequest(ID=lease))
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                answer.cancel()
+                raise ConnectionLostError("the stream that keeps leases alive has ended") from None
         return await answer
 
     async def _open(self) -> Any:
-        async with self._opening:
-            if self._stream is None:
-                endpoint = self._client.endpoints.next()
-                metadata = await self._client.metadata(endpoint)
-                self._stream = endpoint.method(LEASE + "KeepAlive")(metadata=metadata)
-                self._tasks.start(self._read(endpoint, self._stream), name="keep alive")
+        if self._stream is None:
+            endpoint = self._client.endpoints.next()
+            metadata = await self._client.metadata(endpoint)
+            self._stream = endpoint.method(LEASE + "KeepAlive")(metadata=metadata)
+            self._tasks.start(self._read(endpoint, self._stream), name="keep alive")
         return self._stream
 
     async def _read(self, endpoint: Endpoint, stream: Any) -> None:

@@ -1,0 +1,133 @@
+"""Every kind of store there is, behind one fixture: what a test of this folder says holds for all of them.
+
+Servers are started once for a session, when they are first wanted. Each test has keys of its own there; revisions are
+relative to where the store is when the test begins.
+"""
+
+import random
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from kube.actors.runtime.system import ActorSystem
+from kube.actors.store_member import start_members
+from kube.base.chance import Chance
+from kube.base.clock import SystemClock
+from kube.base.stall import StallGuard
+from kube.store.etcd3.config import Etcd3Config
+from kube.store.etcd3.store import Etcd3Store
+from kube.store.kv import AdministeredStore, prefix_end
+from kube.store.local import LocalStore
+from kube.store.replicas import StoreConfig
+from tests.store.servers import DEBIAN, DISTRO, Server, etcd
+
+NUMBERS = count(1)
+
+
+class Servers:
+    """Those that run, by name."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._running: dict[str, Server] = {}
+
+    def get(self, name: str, make: Callable[[Path], Server]) -> Server:
+        if name not in self._running:
+            server = make(self._directory)
+            server.start()
+            self._running[name] = server
+        return self._running[name]
+
+    def close(self) -> None:
+        for server in self._running.values():
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    running = Servers(tmp_path_factory.mktemp("servers"))
+    yield running
+    running.close()
+
+
+@dataclass
+class World:
+    """A store, and the part of its key space that is a test's own. ``base`` ends in a slash."""
+
+    store: AdministeredStore
+    name: str
+    base: bytes = field(default_factory=lambda: b"/contract/%d/" % next(NUMBERS))
+
+    def __call__(self, key: bytes) -> bytes:
+        return self.base + key
+
+    @property
+    def all(self) -> tuple[bytes, bytes]:
+        """Key and range_end of everything of this test."""
+        return self.base, prefix_end(self.base)
+
+    def lease(self) -> int:
+        """An id that no other test takes."""
+        return 1_000_000 + next(NUMBERS)
+
+
+Open = Callable[[Servers], AbstractAsyncContextManager[AdministeredStore]]
+
+
+def in_process(replicas: int) -> Open:
+    @asynccontextmanager
+    async def opened(_: Servers) -> AsyncIterator[AdministeredStore]:
+        guard = StallGuard(SystemClock())
+        guard.start()
+        system = ActorSystem(clock=guard, chance=Chance(1))
+        store = LocalStore(StoreConfig(replicas=replicas), guard, random.Random(1))
+        await start_members(system, store)
+        try:
+            yield store  # type: ignore[misc]  # Administration comes in parts
+        finally:
+            await system.stop()
+            await store.aclose()
+            guard.stop()
+
+    return opened
+
+
+def over_etcd(version: str, prefix: bytes = b"") -> Open:
+    @asynccontextmanager
+    async def opened(servers: Servers) -> AsyncIterator[AdministeredStore]:
+        server = servers.get(version, lambda directory: etcd(version, directory))
+        store = Etcd3Store(Etcd3Config(endpoints=(server.endpoint,), prefix=prefix), SystemClock())
+        try:
+            yield store
+        finally:
+            await store.aclose()
+
+    return opened
+
+
+STORES: dict[str, Open] = {
+    "memory": in_process(1),
+    "memory, 3 replicas": in_process(3),
+    DEBIAN: over_etcd(DEBIAN),
+    DISTRO: over_etcd(DISTRO),
+    f"{DISTRO} under a prefix": over_etcd(DISTRO, b"/a prefix"),
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One loop for all: grpc's connections end a moment after they are closed, which a loop must live to see."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(params=STORES, loop_scope="session")
+async def world(request: pytest.FixtureRequest, servers: Servers) -> AsyncIterator[World]:
+    async with STORES[request.param](servers) as store:
+        yield World(store, request.param)

