@@ -1,8 +1,9 @@
 """``kube``: the group of commands."""
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -17,26 +18,31 @@ COMMANDS: Final = {
     "scheduler": ("kube.cli.components", "Run a scheduler alone against an API server."),
     "controller-manager": ("kube.cli.components", "Run the controllers alone against an API server."),
     "kubelet": ("kube.cli.components", "Run one simulated node alone against an API server."),
+    "store": ("kube.cli.store", "Run the store alone, and look after it."),
 }
 """Name to module and one-line help: what ``kube --help`` shows without importing anything."""
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when the command is called."""
+    """Imports a command's module when the command is called. ``table`` as ``COMMANDS``."""
+
+    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]] = COMMANDS, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._table = table
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        return list(COMMANDS)
+        return list(self._table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._table:
             return None
-        module = import_module(COMMANDS[cmd_name][0])
+        module = import_module(self._table[cmd_name][0])
         command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
 
 
 @click.group(

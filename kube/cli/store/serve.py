@@ -1,0 +1,302 @@
+"""``kube store serve``: the store alone, served over etcd's gRPC API. Flags are etcd's where etcd has them."""
+
+import asyncio
+import contextlib
+import json
+import re
+import signal
+import ssl
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+import click
+
+from kube.cli.errors import CommandError
+from kube.cli.runner import end_at_ctrl_c, run
+
+DEFAULT_URL: Final = "http://127.0.0.1:2379"
+_DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+class Url(NamedTuple):
+    """Where to listen. ``port`` 0 for a free one."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+def parse_urls(text: str, flag: str) -> tuple[Url, ...]:
+    """``http://host:port``, separated by commas. Raises CommandError."""
+    return tuple(_url(each.strip(), flag) for each in text.split(",") if each.strip())
+
+
+def _url(text: str, flag: str) -> Url:
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port is None:
+        raise CommandError(f"{flag}: {text!r} is no URL to listen at: http://HOST:PORT or https://HOST:PORT")
+    return Url(parts.scheme == "https", parts.hostname, port)
+
+
+def seconds(text: str) -> float:
+    """A duration as etcd's flags take it: ``1h30m``, ``10s``; a bare number is hours. Raises CommandError."""
+    if text.isdigit():
+        return int(text) * 3600.0
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise CommandError(f"{text!r} is no duration: 1h, 30m, 90s, or a number of hours")
+    hours, minutes, rest = (int(each or 0) for each in match.groups())
+    return float(hours * 3600 + minutes * 60 + rest)
+
+
+class Tls(NamedTuple):
+    """etcd's --cert-file, --key-file, --trusted-ca-file and --client-cert-auth."""
+
+    cert_file: Path | None
+    key_file: Path | None
+    trusted_ca_file: Path | None
+    client_cert_auth: bool
+
+    def context(self, flag: str) -> ssl.SSLContext:
+        """Raises CommandError."""
+        if self.cert_file is None or self.key_file is None:
+            raise CommandError(f"{flag} has https:// in it: give --cert-file and --key-file")
+        if self.client_cert_auth and self.trusted_ca_file is None:
+            raise CommandError(
+                "--client-cert-auth needs --trusted-ca-file: who signs the clients' certificates"
+            )
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(self.cert_file, self.key_file)
+            if self.trusted_ca_file is not None:
+                context.load_verify_locations(self.trusted_ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise CommandError(f"the certificates cannot be used: {error}") from None
+        if self.client_cert_auth:
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+
+@click.command()
+@click.option("--name", default="default", show_default=True, help="The member's name.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep everything in this directory. Without it the store is in memory.",
+)
+@click.option(
+    "--replicas",
+    default="1",
+    show_default=True,
+    type=click.Choice(["1", "3", "5"]),
+    help="Members of the Raft store, all in this process.",
+)
+@click.option(
+    "--listen-client-urls",
+    default=DEFAULT_URL,
+    show_default=True,
+    help="Where to serve, separated by commas; port 0 picks a free one.",
+)
+@click.option(
+    "--advertise-client-urls", help="What the members' list tells clients; by default where it listens."
+)
+@click.option(
+    "--listen-metrics-urls", default="", help="Where to serve /health, /version and /metrics alone."
+)
+@click.option("--cert-file", type=_FILE, help="The server's certificate, PEM, for https URLs.")
+@click.option("--key-file", type=_FILE, help="Its private key, PEM.")
+@click.option("--trusted-ca-file", type=_FILE, help="The authority of clients' certificates, PEM.")
+@click.option("--client-cert-auth", is_flag=True, help="Serve only who has a certificate of that authority.")
+@click.option(
+    "--auto-compaction-mode",
+    type=click.Choice(["periodic", "revision"]),
+    default="periodic",
+    show_default=True,
+)
+@click.option(
+    "--auto-compaction-retention",
+    default="0",
+    show_default=True,
+    help="How much history to keep: a duration (1h), or with mode revision a number of revisions. 0: all.",
+)
+@click.option(
+    "--quota-backend-bytes",
+    type=click.IntRange(min=0),
+    help="Above this much data only deletions are taken. 0: the default.",
+)
+@click.option("--max-request-bytes", type=click.IntRange(min=1), help="The largest request.")
+@click.option("--max-txn-ops", type=click.IntRange(min=1), help="The most operations of one transaction.")
+@click.option(
+    "--max-concurrent-streams", type=click.IntRange(min=1), help="The most calls at a time on one connection."
+)
+@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--log-level",
+    default="warning",
+    show_default=True,
+    type=click.Choice(["debug", "info", "warning", "error"]),
+)
+def serve(log_level: str, **flags: Any) -> None:
+    """Serve etcd's gRPC API from a store in this process. Ctrl-C stops it.
+
+    etcdctl, and whatever else speaks to etcd, works with it. Without --data-dir everything is in memory, and gone at the end.
+    """
+    from kube.store.etcdpb.extra import MissingExtraError, require_etcd_extra  # noqa: PLC0415  # help comes without it
+
+    try:
+        require_etcd_extra()
+    except MissingExtraError as error:
+        raise CommandError(str(error)) from None
+    from kube.base import logging  # noqa: PLC0415  # as above
+
+    end_at_ctrl_c()
+    logging.configure(level=log_level.upper())
+    run(_serve(flags))
+
+
+def _store_config(flags: dict[str, Any]) -> Any:
+    from kube.store.replicas import StoreConfig  # noqa: PLC0415  # as above
+
+    wanted = {
+        "quota_bytes": flags["quota_backend_bytes"],
+        "max_request_bytes": flags["max_request_bytes"],
+        "max_txn_ops": flags["max_txn_ops"],
+    }
+    return StoreConfig(
+        replicas=int(flags["replicas"]), **{name: value for name, value in wanted.items() if value}
+    )
+
+
+def _server_config(flags: dict[str, Any]) -> Any:
+    from kube.store.etcd_server.http2.connection import Limits  # noqa: PLC0415  # as above
+    from kube.store.etcd_server.server import EtcdServerConfig  # noqa: PLC0415  # as above
+    from kube.store.kv import MAX_REQUEST_BYTES  # noqa: PLC0415  # as above
+
+    streams = flags["max_concurrent_streams"]
+    limits = Limits(max_concurrent_streams=streams) if streams else Limits()
+    return EtcdServerConfig(limits=limits, max_request_bytes=flags["max_request_bytes"] or MAX_REQUEST_BYTES)
+
+
+def _auto_compaction(flags: dict[str, Any], store: Any, clock: Any) -> Any:
+    """The coroutine that compacts, or None."""
+    from kube.store.etcd_server.auto_compaction import compact_periodically, compact_revisions  # noqa: PLC0415  # as above
+
+    retention = flags["auto_compaction_retention"]
+    if flags["auto_compaction_mode"] == "revision":
+        if not retention.isdigit():
+            raise CommandError(
+                f"--auto-compaction-retention {retention!r}: with mode revision a number is wanted"
+            )
+        return compact_revisions(store, clock, int(retention)) if int(retention) else None
+    period = seconds(retention)
+    return compact_periodically(store, clock, period) if period else None
+
+
+async def _serve(flags: dict[str, Any]) -> None:
+    from kube.actors.runtime.system import ActorSystem  # noqa: PLC0415  # as above
+    from kube.actors.store_member import start_members  # noqa: PLC0415  # as above
+    from kube.base.chance import Chance  # noqa: PLC0415  # as above
+    from kube.base.clock import SystemClock  # noqa: PLC0415  # as above
+    from kube.base.stall import StallGuard  # noqa: PLC0415  # as above
+    from kube.base.tasks import TaskOwner  # noqa: PLC0415  # as above
+    from kube.store.etcd_server.server import EtcdServer  # noqa: PLC0415  # as above
+    from kube.store.local import LocalStore  # noqa: PLC0415  # as above
+
+    clients = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
+    metrics = parse_urls(flags["listen_metrics_urls"], "--listen-metrics-urls")
+    tls = Tls(flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"])
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
+            loop.add_signal_handler(number, stopped.set)
+    async with contextlib.AsyncExitStack() as parts:
+        guard = StallGuard(SystemClock())
+        guard.start()
+        parts.callback(guard.stop)
+        chance = Chance.system()
+        directory = _open_directory(flags, chance, parts)
+        store: Any = LocalStore(_store_config(flags), guard, chance.fork("store"), directory=directory)
+        parts.push_async_callback(store.aclose)
+        system = ActorSystem(clock=guard, chance=chance)
+        parts.push_async_callback(system.stop)
+        await start_members(system, store)
+        server = await parts.enter_async_context(EtcdServer(store, guard, _server_config(flags)))
+        urls = await _listen(server.listen, clients, tls, "--listen-client-urls")
+        metrics_urls = await _listen(server.listen_metrics, metrics, tls, "--listen-metrics-urls")
+        tasks = await parts.enter_async_context(TaskOwner("store-serve"))
+        compaction = _auto_compaction(flags, store, guard)
+        if compaction is not None:
+            tasks.start(compaction, name="auto-compaction")
+        _announce(flags, urls, metrics_urls)
+        await _until(stopped, system)
+
+
+def _open_directory(flags: dict[str, Any], chance: Any, parts: contextlib.AsyncExitStack) -> Any:
+    """None without --data-dir. Raises CommandError."""
+    path = flags["data_dir"]
+    if path is None:
+        return None
+    from kube.store.wal.directory import open_store  # noqa: PLC0415  # as above
+    from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
+
+    try:
+        directory = open_store(path, int(flags["replicas"]), chance.fork("directory"))
+    except DataDirectoryError as error:
+        raise CommandError(str(error)) from None
+    parts.callback(directory.close)
+    return directory
+
+
+async def _listen(listen: Any, urls: Sequence[Url], tls: Tls, flag: str) -> list[str]:
+    """The URLs that are served. Raises CommandError."""
+    served = []
+    for url in urls:
+        try:
+            host, port = await listen(url.host, url.port, tls.context(flag) if url.secure else None)
+        except OSError as error:
+            raise CommandError(
+                f"cannot listen at {url.host}:{url.port}: {error.strerror}; choose another with {flag}"
+            ) from None
+        shown = f"[{host}]" if ":" in host else host
+        served.append(f"{'https' if url.secure else 'http'}://{shown}:{port}")
+    return served
+
+
+def _announce(flags: dict[str, Any], urls: list[str], metrics_urls: list[str]) -> None:
+    data_dir = flags["data_dir"]
+    if flags["output"] == "json":
+        facts = {
+            "endpoints": urls,
+            "metrics": metrics_urls,
+            "replicas": int(flags["replicas"]),
+            "dataDir": None if data_dir is None else str(data_dir),
+        }
+        click.echo(json.dumps(facts))
+    else:
+        where = "in memory: what is written is gone when this ends" if data_dir is None else f"in {data_dir}"
+        click.echo(
+            f"The store serves etcd's API at {', '.join(urls)} ({flags['replicas']} replicas, {where})"
+        )
+        click.echo(f"Try:  etcdctl --endpoints {urls[0]} put greeting hello")
+    sys.stdout.flush()
+
+
+async def _until(stopped: asyncio.Event, system: Any) -> None:
+    """Wait for Ctrl-C. Raises what makes the store fail."""
+    failing = asyncio.ensure_future(system.wait())  # noqa: TID251  # a process of its own; cancelled below
+    failing.add_done_callback(lambda _: stopped.set())
+    try:
+        await stopped.wait()
+        if failing.done() and not failing.cancelled():
+            failing.result()
+    finally:
+        failing.cancel()
