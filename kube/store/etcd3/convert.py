@@ -55,10 +55,12 @@ class Converter:
     # ---- keys
 
     def key(self, key: bytes) -> bytes:
-        """Raises EmptyKeyError."""
+        """Raises EmptyKeyError where etcd could not: under a prefix."""
+        if not self._cut:
+            return key
         if not key:
             raise EmptyKeyError
-        return self.prefix + key if self._cut else key
+        return self.prefix + key
 
     def end(self, range_end: bytes) -> bytes:
         if not range_end or not self._cut:

@@ -1,10 +1,11 @@
 """A real etcd as ``kv.py``'s store."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from kube.base.clock import Clock
-from kube.store.errors import LeaseNotFoundError
+from kube.store.errors import EmptyKeyError, LeaseNotFoundError
 from kube.store.etcd3.administration import Administrator
 from kube.store.etcd3.client import CLUSTER, KV, LEASE, MAINTENANCE, Client
 from kube.store.etcd3.config import Etcd3Config
@@ -36,7 +37,7 @@ from kube.store.kv import (
     optimistic_delete_txn,
     optimistic_put_txn,
 )
-from kube.store.requests import has_writes, size_of
+from kube.store.requests import check_txn, has_writes, size_of
 
 
 class Etcd3Store(Administrator):
@@ -98,6 +99,8 @@ class Etcd3Store(Administrator):
 
     async def _txn(self, txn: Txn, floor: int | None) -> TxnResult:
         """``floor``: a revision before that of the txn, if it succeeds; 0: its put makes the key."""
+        if self.config.prefix:
+            check_txn(txn, sys.maxsize)  # in etcd's order, which the prefix would change
         request = self._convert.txn(txn)
         puts = list(_puts(txn))
         asked = Asked(
@@ -198,7 +201,8 @@ class Etcd3Store(Administrator):
         sink: WatchSink | None = None,
     ) -> WatchStream:
         """All watches share one stream of every change under the prefix; a busy stranger there costs its traffic."""
-        self._convert.key(key)
+        if not key:
+            raise EmptyKeyError
         return await self._watches.watch(
             key,
             range_end,
