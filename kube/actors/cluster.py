@@ -7,6 +7,8 @@ entered on, and leaves no task, thread, socket or file.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -64,6 +66,8 @@ from kube.store.etcdpb.extra import require_etcd_extra
 from kube.store.kv import Store
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
+from kube.store.wal.directory import StoreDirectory, open_store
+from kube.store.wal.syncer import ThreadSyncer
 
 if TYPE_CHECKING:
     from kube.client.kubeconfig import Kubeconfig
@@ -86,6 +90,8 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     store: str | Etcd3Config | Store | None = None
     """Where everything is kept, instead of in this process: an etcd's URL (``etcd://host:port[,…][/prefix]``) or its whole
     configuration, with certificates; or a store that somebody else runs, and closes."""
+    data_dir: Path | str | None = None
+    """A directory that keeps everything for the next start, made if it is not there; None: it is gone with the process."""
     listen: tuple[str, int] | None = None
     controllers: Sequence[str] = ("*",)
     scheduler: bool = True
@@ -98,6 +104,10 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     clock: Clock | None = None
     detect_mutations: bool = False
+
+    def __post_init__(self) -> None:
+        if self.data_dir is not None and self.store is not None:
+            raise ValueError("a data directory is for the store of this process, not for another one")
 
     def node_configs(self) -> tuple[KubeletConfig, ...]:
         if not isinstance(self.nodes, int):
@@ -131,7 +141,7 @@ class Cluster:
     """``async with Cluster(nodes=3) as cluster``: entered means that everything serves and every node is Ready.
 
     Takes the fields of :class:`ClusterConfig`. Raises ``kube.apiserver.server.ListenError`` for an address that cannot be
-    listened on.
+    listened on, ``kube.store.wal.disk.DataDirectoryError`` for a data directory that cannot be used.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -259,10 +269,30 @@ class Cluster:
 
     async def _start_own_store(self, system: ActorSystem, chance: Chance) -> Store:
         store_config = StoreConfig(replicas=self.config.replicas)
-        store = LocalStore(store_config, system.clock, chance.fork("store"))
-        self._closing_store = store.aclose
+        directory = await self._open_directory(chance)
+        store = LocalStore(store_config, system.clock, chance.fork("store"), directory=directory)
+
+        async def close() -> None:
+            await store.aclose()
+            if directory is not None:
+                directory.close()
+
+        self._closing_store = close
         await start_members(system, store)
         return store
+
+    async def _open_directory(self, chance: Chance) -> StoreDirectory | None:
+        """In a thread: reading a large one takes seconds. Raises DataDirectoryError."""
+        path = self.config.data_dir
+        if path is None:
+            return None
+        thread = ThreadSyncer("store-open")
+        try:
+            return await thread.run(
+                partial(open_store, Path(path), self.config.replicas, chance.fork("data-dir"))
+            )
+        finally:
+            thread.close()
 
     async def _start_api_server(self, system: ActorSystem, chance: Chance, clock: Clock) -> None:
         config = self.config
@@ -272,7 +302,7 @@ class Cluster:
         )
         assert self._store is not None
         store = self._store
-        if config.store is None:
+        if config.store is None and config.data_dir is None:
             authority = CertificateAuthority.create(clock.now(), chance.fork("pki"))
         else:
             authority = await stored_authority(store, clock.now(), chance.fork("pki"))

@@ -41,6 +41,11 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
 @click.option("--store-cafile", metavar="FILE", default="", help="The authority of etcd's certificates, PEM.")
 @click.option("--store-certfile", metavar="FILE", default="", help="The client certificate for etcd, PEM.")
 @click.option("--store-keyfile", metavar="FILE", default="", help="Its private key, PEM.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A directory to keep everything in, for the next start too. Made if it is not there.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the API at.")
 @click.option(
     "--port", default=6443, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
@@ -68,6 +73,7 @@ def up(  # noqa: PLR0917  # click passes them by name
     store_cafile: str,
     store_certfile: str,
     store_keyfile: str,
+    data_dir: Path | None,
     host: str,
     port: int,
     path: Path,
@@ -76,11 +82,17 @@ def up(  # noqa: PLR0917  # click passes them by name
 ) -> None:
     """Run a cluster in the foreground. Ctrl-C stops it.
 
-    The store is in memory, unless --store names an etcd: when the command ends, the cluster is gone.
+    The store is in memory, unless --data-dir names a directory or --store an etcd: when the command ends, the cluster is gone.
     """
     settings: dict[str, Any] = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
     if store or store_cafile or store_certfile or store_keyfile:
         settings["store"] = _etcd(store or "", store_cafile, store_certfile, store_keyfile)
+    if data_dir is not None:
+        if "store" in settings:
+            raise click.UsageError(
+                "--data-dir is for the store of this process, --store for another one: give one of them"
+            )
+        settings["data_dir"] = data_dir.expanduser()
     target = path.expanduser()
     _check_writable(target)
     end_at_ctrl_c()
@@ -140,6 +152,7 @@ async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json:
     from kube.client import kubeconfig  # noqa: PLC0415  # as above
     from kube.store.errors import StoreError  # noqa: PLC0415  # as above
     from kube.store.etcd3.config import EtcdURLError  # noqa: PLC0415  # as above
+    from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -150,7 +163,7 @@ async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json:
     try:
         if not await _unless(stopped, cluster.start, ListenError):
             return
-    except (StoreError, EtcdURLError) as error:
+    except (StoreError, EtcdURLError, DataDirectoryError) as error:
         raise CommandError(str(error)) from None
     try:
         try:
@@ -201,6 +214,9 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
         "store": "memory",
     }
     where = f"{settings['replicas']} store replicas, in memory"
+    if "data_dir" in settings:
+        facts["store"] = str(settings["data_dir"])
+        where = f"{settings['replicas']} store replicas in {settings['data_dir']}"
     if "store" in settings:
         facts["replicas"] = 0
         facts["store"] = f"etcd at {', '.join(settings['store'].endpoints)}"
