@@ -311,6 +311,16 @@ class PeerURLExistsError(StoreError):
     message = "etcdserver: Peer URLs already exists"
 
 
+class FixedMembersError(StoreError):
+    """The members live in one process and are as many as it was started with."""
+
+    code = Code.FAILED_PRECONDITION
+    message = (
+        "etcdserver: the members of this store share one process and cannot be changed; "
+        "run each as `kube store member` to change them"
+    )
+
+
 class BadMemberURLsError(StoreError):
     code = Code.INVALID_ARGUMENT
     message = "etcdserver: given member URLs are invalid"

@@ -8,7 +8,7 @@ import asyncio
 import random
 
 from kube.base.clock import Clock
-from kube.store.errors import EmptyKeyError
+from kube.store.errors import EmptyKeyError, FixedMembersError
 from kube.store.kv import (
     Alarm,
     DeleteRange,
@@ -16,6 +16,7 @@ from kube.store.kv import (
     HashKV,
     LeaseGrant,
     LeaseStatus,
+    MemberInfo,
     OptimisticResult,
     Put,
     PutResult,
@@ -61,9 +62,13 @@ class LocalStore:
         rng: random.Random,
         transport: Transport | None = None,
         directory: StoreDirectory | None = None,
+        *,
+        replicas: Replicas | None = None,
     ) -> None:
-        """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases. See ``Replicas``."""
-        self.replicas = Replicas(config, clock, rng, transport, directory)
+        """On a running loop. ``clock`` should be a StallGuard, so that a stalled host expires no leases. See ``Replicas``, which
+        are made of the rest where they are not given.
+        """
+        self.replicas = replicas or Replicas(config, clock, rng, transport, directory)
         self._config = config
         self._rng = rng
         self._propose = self.replicas.propose
@@ -279,6 +284,41 @@ class LocalStore:
 
     async def defragment(self) -> None:
         """Nothing: memory has no holes to close."""
+
+    # ---- members
+
+    @property
+    def cluster_id(self) -> int:
+        return self.replicas.cluster_id
+
+    @property
+    def member_id(self) -> int:
+        return self.replicas.any_member().id
+
+    @property
+    def raft_term(self) -> int:
+        return self.replicas.any_member().raft.term
+
+    async def members(self, *, linearizable: bool = True) -> tuple[MemberInfo, ...]:
+        if linearizable:
+            await self._reader()
+        return self.replicas.members
+
+    async def add_member(self, peer_urls: tuple[str, ...], *, learner: bool = False) -> MemberInfo:  # noqa: ARG002  # the protocol's
+        """Raises FixedMembersError, as all changes of members do here."""
+        raise FixedMembersError
+
+    async def remove_member(self, member: int) -> None:  # noqa: ARG002  # as above
+        raise FixedMembersError
+
+    async def update_member(self, member: int, peer_urls: tuple[str, ...]) -> None:  # noqa: ARG002  # as above
+        raise FixedMembersError
+
+    async def promote_member(self, member: int) -> None:  # noqa: ARG002  # as above
+        raise FixedMembersError
+
+    async def move_leader(self, target: int) -> None:
+        await self.replicas.move_leader(target)
 
     async def ready(self) -> None:
         """Until a member serves. Raises NoLeaderError when none does within the request timeout."""

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from kube.store.errors import RequestTimeoutError
+from kube.store.raft.messages import ConfChange
 from kube.store.requests import Request
 
 
@@ -25,7 +26,7 @@ class Proposal:
 
     def __init__(
         self,
-        request: Request,
+        request: Request | ConfChange,
         size: int,
         notes: Mapping[bytes, object] | None,
         future: "asyncio.Future[object]",

@@ -30,10 +30,12 @@ from kube.store.errors import (
     StoreError,
     TooManyRequestsError,
 )
-from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS, Alarm, AlarmType
+from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS, Alarm, AlarmType, MemberInfo
 from kube.store.member import Campaign, Input, Member, MemberConfig, TransferLeadership
+from kube.store.membership import cluster_id
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
+from kube.store.raft.messages import ConfChange
 from kube.store.raft.raft import Role
 from kube.store.raft.storage import MemoryStorage, StableStorage
 from kube.store.requests import PUT_GROWTH, AlarmAction, AlarmRequest, Request
@@ -191,6 +193,7 @@ class Replicas:
                 # Not all members at once: each holds the loop while it takes its snapshot.
                 snapshot_entries=config.snapshot_entries + (id_ - 1) * max(1, config.snapshot_entries // 8),
                 catch_up_entries=config.catch_up_entries,
+                lease_extend=config.tick * config.election_ticks,
             ),
             replica.storage,
             transport=self._transport,
@@ -280,7 +283,7 @@ class Replicas:
     # ---- proposals
 
     async def propose(
-        self, request: Request, size: int, notes: Mapping[bytes, object] | None = None
+        self, request: Request | ConfChange, size: int, notes: Mapping[bytes, object] | None = None
     ) -> object:
         """The result of the request once it is applied. ``size`` in bytes."""
         if size > self.config.max_request_bytes:
@@ -315,9 +318,9 @@ class Replicas:
         if len(full) > len(self.voters) - self._quorum:
             raise DiskFullError(full[0].path)
 
-    async def _check_quota(self, serving: Member, request: Request) -> None:
+    async def _check_quota(self, serving: Member, request: Request | ConfChange) -> None:
         """Raises NoSpaceError, and the NOSPACE alarm, which stays until somebody disarms it."""
-        if not serving.machine.over_quota(request, self._quota):
+        if isinstance(request, ConfChange) or not serving.machine.over_quota(request, self._quota):
             return
         alarm = Alarm(serving.id, AlarmType.NOSPACE)
         if alarm not in serving.machine.alarms and not self._alarming:
@@ -463,6 +466,16 @@ class Replicas:
             if replica.term <= term:
                 agreed += 1
         return member if agreed >= self._quorum else None
+
+    @property
+    def cluster_id(self) -> int:
+        """The directory's; of a store in memory a hash of its members' ids."""
+        return cluster_id(self.voters) if self.directory is None else self.directory.cluster_id
+
+    @property
+    def members(self) -> tuple[MemberInfo, ...]:
+        """Sorted by id."""
+        return tuple(MemberInfo(voter, f"member-{voter}") for voter in self.voters)
 
     def all(self) -> tuple[Replica, ...]:
         """Every place for a member, in the order of ids."""

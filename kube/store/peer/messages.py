@@ -23,6 +23,10 @@ _OVERHEAD = 64
 """Bytes of a message beside its entries' data, about."""
 
 
+ErrorData: TypeAlias = tuple[str, tuple[int, ...]]
+"""The name of a StoreError's class and what it is made with."""
+
+
 class _Addressed(msgspec.Struct, frozen=True, tag=True):
     to: int
     from_: int
@@ -40,10 +44,14 @@ class Forward(_Addressed, frozen=True, tag=True):
 
 
 class Forwarded(_Addressed, frozen=True, tag=True):
-    """They are the entries from ``first`` on, of the term they were meant for; 0: nothing was appended, nor ever will be."""
+    """They are the entries from ``first`` on, of the term they were meant for; 0: nothing was appended, nor ever will be.
+
+    ``error``: why not, where another attempt would end the same way.
+    """
 
     number: int
     first: int
+    error: ErrorData | None = None
 
 
 class LeaseRenew(msgspec.Struct, frozen=True, tag=True):
@@ -58,15 +66,11 @@ class LeaseRemaining(msgspec.Struct, frozen=True, tag=True):
     lease: int
 
 
-class MoveLeader(msgspec.Struct, frozen=True, tag=True):
-    target: int
-
-
 class PromoteMember(msgspec.Struct, frozen=True, tag=True):
     member: int
 
 
-Ask: TypeAlias = LeaseRenew | LeaseRemaining | MoveLeader | PromoteMember
+Ask: TypeAlias = LeaseRenew | LeaseRemaining | PromoteMember
 
 
 class Question(_Addressed, frozen=True, tag=True):
@@ -75,11 +79,9 @@ class Question(_Addressed, frozen=True, tag=True):
 
 
 class Answer(_Addressed, frozen=True, tag=True):
-    """``error``: the name of a StoreError's class and what it is made with."""
-
     number: int
     value: float | int | None = None
-    error: tuple[str, tuple[int, ...]] | None = None
+    error: ErrorData | None = None
 
 
 PeerMessage: TypeAlias = Message | Forward | Forwarded | Question | Answer
@@ -88,13 +90,14 @@ PeerMessage: TypeAlias = Message | Forward | Forwarded | Question | Answer
 _ERROR_DATA: dict[str, tuple[str, ...]] = {
     "LeaseNotFoundError": ("lease",),
     "NotLeaderError": ("leader",),
-    "BadLeaderTransfereeError": ("target",),
     "MemberNotFoundError": ("member",),
     "MemberNotLearnerError": ("member",),
     "LearnerNotReadyError": ("member",),
     "NotEnoughStartedError": (),
     "UnhealthyClusterError": (),
     "NoLeaderError": (),
+    "NoSpaceError": (),
+    "TooManyRequestsError": (),
     "StoppedError": (),
     "LeaderChangedError": (),
     "RequestTimeoutError": (),
@@ -102,7 +105,7 @@ _ERROR_DATA: dict[str, tuple[str, ...]] = {
 """The errors that an answer may carry, and the attributes they are made from."""
 
 
-def error_data(error: StoreError) -> tuple[str, tuple[int, ...]]:
+def error_data(error: StoreError) -> ErrorData:
     """``Answer.error`` for ``error``; for one that no answer carries, a timeout: it may have happened."""
     name = type(error).__name__
     if name not in _ERROR_DATA:
@@ -110,7 +113,7 @@ def error_data(error: StoreError) -> tuple[str, tuple[int, ...]]:
     return name, tuple(getattr(error, attribute) for attribute in _ERROR_DATA[name])
 
 
-def error_of(data: tuple[str, tuple[int, ...]]) -> StoreError:
+def error_of(data: ErrorData) -> StoreError:
     """The error that ``error_data`` was made from. Raises CodecError."""
     name, arguments = data
     if len(_ERROR_DATA.get(name, (None,) * 9)) != len(arguments):

@@ -17,7 +17,6 @@ from kube.store.peer.messages import (
     Forwarded,
     LeaseRemaining,
     LeaseRenew,
-    MoveLeader,
     PeerMessage,
     PromoteMember,
     Question,
@@ -70,10 +69,8 @@ MESSAGES: tuple[PeerMessage, ...] = (
     ReadIndexResponse(2, 1, 3, 8, 77),
     Forward(1, 2, 5, 3, ((Put(b"a", b"b"), 66), (Compact(5), 8), (CHANGE, 64))),
     Forwarded(2, 1, 5, 9),
-    *(
-        Question(1, 2, 6, ask)
-        for ask in (LeaseRenew(7), LeaseRemaining(7), MoveLeader(BIG), PromoteMember(4))
-    ),
+    Forwarded(2, 1, 5, 0, ("NoSpaceError", ())),
+    *(Question(1, 2, 6, ask) for ask in (LeaseRenew(7), LeaseRemaining(7), PromoteMember(BIG))),
     Answer(2, 1, 6, 5),
     Answer(2, 1, 6, 4.5),
     Answer(2, 1, 6, error=("LeaseNotFoundError", (7,))),
@@ -141,7 +138,6 @@ def test_entries_that_do_not_follow_each_other_are_refused(entries: tuple[Entry,
     [
         errors.LeaseNotFoundError(7),
         errors.NotLeaderError(3),
-        errors.BadLeaderTransfereeError(4),
         errors.LearnerNotReadyError(5),
         errors.NotEnoughStartedError(),
         errors.RequestTimeoutError(),
