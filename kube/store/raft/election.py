@@ -48,7 +48,11 @@ def _request_votes(raft: RaftState, term: int, *, pre: bool, transfer: bool) -> 
     for voter in raft.voters.voters:
         if voter != raft.id:
             raft.messages.append(
-                RequestVote(voter, raft.id, term, log.last_index, log.last_term, pre, transfer)
+                RequestVote(
+                    *(voter, raft.id, term, log.last_index, log.last_term, pre, transfer),
+                    commit=log.committed,
+                    commit_term=log.term(log.committed),
+                )
             )
     _count_vote(raft, raft.id, granted=True)
 
@@ -76,10 +80,37 @@ def on_request_vote(raft: RaftState, message: RequestVote) -> None:
         if not message.pre:
             raft.election_elapsed = 0
             raft.vote = message.from_
-        answer = VoteResponse(message.from_, raft.id, message.term, rejected=False, pre=message.pre)
+        raft.messages.append(
+            VoteResponse(message.from_, raft.id, message.term, rejected=False, pre=message.pre)
+        )
     else:
-        answer = VoteResponse(message.from_, raft.id, raft.term, rejected=True, pre=message.pre)
-    raft.messages.append(answer)
+        refuse_vote(raft, message)
+    _learn_commit(raft, message)
+
+
+def refuse_vote(raft: RaftState, message: RequestVote) -> None:
+    commit = raft.log.committed
+    raft.messages.append(
+        VoteResponse(
+            *(message.from_, raft.id, raft.term),
+            rejected=True,
+            pre=message.pre,
+            commit=commit,
+            commit_term=raft.log.term(commit),
+        )
+    )
+
+
+def _learn_commit(raft: RaftState, message: RequestVote | VoteResponse) -> None:
+    """Who has the entry that another knows to be committed has everything before it, too, and knows it now.
+
+    A candidate that has a configuration change among it gives up: once that is applied it knows whom to ask.
+    """
+    log = raft.log
+    if raft.role is Role.LEADER or not log.match_term(message.commit, message.commit_term):
+        return
+    if log.commit_to(message.commit) and raft.role is not Role.FOLLOWER and has_unapplied_conf_changes(raft):
+        raft.become_follower(raft.term, NO_NODE)
 
 
 def on_vote_response(raft: RaftState, message: VoteResponse) -> None:
@@ -87,6 +118,11 @@ def on_vote_response(raft: RaftState, message: VoteResponse) -> None:
         return
     if message.pre and not message.rejected and message.term != raft.term + 1:
         return  # granted to an earlier pre-campaign
+    if message.rejected:
+        role = raft.role
+        _learn_commit(raft, message)
+        if raft.role is not role:
+            return
     _count_vote(raft, message.from_, granted=not message.rejected)
 
 

@@ -58,7 +58,10 @@ def on_heartbeat(raft: RaftState, message: Heartbeat) -> None:
 
 
 def on_snapshot(raft: RaftState, message: InstallSnapshot) -> None:
-    """A member that is new may get a snapshot from before it was added: the log behind it holds the change that adds it."""
+    """A member that is new may get a snapshot from before it was added: the log behind it holds the change that adds it.
+
+    The snapshot's configuration is in force once it is applied, like any other: what was handed out before it may still be on the way.
+    """
     _follow(raft, message.from_)
     snapshot = message.snapshot
     log = raft.log
@@ -70,7 +73,6 @@ def on_snapshot(raft: RaftState, message: InstallSnapshot) -> None:
     else:
         index = snapshot.index
         log.restore(snapshot)
-        raft.use_conf(snapshot.conf)
     raft.messages.append(AppendResponse(message.from_, raft.id, raft.term, index))
 
 

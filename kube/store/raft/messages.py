@@ -121,18 +121,27 @@ class _Message(msgspec.Struct, frozen=True, tag=True):
 class RequestVote(_Message, frozen=True, tag=True):
     """Raft §5.2. ``pre``: a pre-vote (Raft dissertation §9.6), whose ``term`` is the one that would be campaigned for.
 
-    ``transfer``: the leader itself has asked for this election (§3.10), so its lease does not stand in the way.
+    ``transfer``: the leader itself has asked for this election (§3.10), so its lease does not stand in the way. ``commit`` and
+    ``commit_term`` are the candidate's last committed entry.
     """
 
     last_index: int
     last_term: int
     pre: bool = False
     transfer: bool = False
+    commit: int = 0
+    commit_term: int = 0
 
 
 class VoteResponse(_Message, frozen=True, tag=True):
+    """A refusal tells of the voter's last committed entry (as raft-rs does): the candidate may have it without knowing that it
+    is committed, and if it is the change that took the voter's vote away, it need not ask that one again.
+    """
+
     rejected: bool
     pre: bool = False
+    commit: int = 0
+    commit_term: int = 0
 
 
 class AppendEntries(_Message, frozen=True, tag=True):

@@ -201,4 +201,4 @@ class Raft(RaftState):
             # A leader of an older term, which pre-vote or the lease kept from learning this one, steps down by this.
             self.messages.append(AppendResponse(message.from_, self.id, self.term, 0))
         elif isinstance(message, RequestVote) and message.pre:
-            self.messages.append(VoteResponse(message.from_, self.id, self.term, rejected=True, pre=True))
+            election.refuse_vote(self, message)

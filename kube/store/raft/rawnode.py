@@ -170,6 +170,7 @@ class RawNode:
         if ready.snapshot is not None:
             log.stable_snapshot_to(ready.snapshot.index)
             raft.applied = log.applied
+            raft.use_conf(ready.snapshot.conf)
         if ready.entries:
             last = ready.entries[-1]
             log.stable_to(last.index, last.term)
