@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import AdministeredStore, prefix_end
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
-from tests.store.servers import DEBIAN, DISTRO, Server, etcd
+from tests.store.servers import DEBIAN, DISTRO, Server, etcd, kube_store
 
 NUMBERS = count(1)
 
@@ -97,11 +98,13 @@ def in_process(replicas: int) -> Open:
     return opened
 
 
-def over_etcd(version: str, prefix: bytes = b"") -> Open:
+def over_grpc(name: str, make: Callable[[Path], Server], prefix: bytes = b"") -> Open:
+    """``make`` starts the server ``name``, unless it runs."""
+
     @asynccontextmanager
     async def opened(servers: Servers) -> AsyncIterator[AdministeredStore]:
-        server = servers.get(version, lambda directory: etcd(version, directory))
-        store = Etcd3Store(Etcd3Config(endpoints=(server.endpoint,), prefix=prefix), SystemClock())
+        config = Etcd3Config(endpoints=(servers.get(name, make).endpoint,), prefix=prefix)
+        store = Etcd3Store(config, SystemClock())
         try:
             yield store
         finally:
@@ -113,9 +116,10 @@ def over_etcd(version: str, prefix: bytes = b"") -> Open:
 STORES: dict[str, Open] = {
     "memory": in_process(1),
     "memory, 3 replicas": in_process(3),
-    DEBIAN: over_etcd(DEBIAN),
-    DISTRO: over_etcd(DISTRO),
-    f"{DISTRO} under a prefix": over_etcd(DISTRO, b"/a prefix"),
+    "kube store serve": over_grpc("kube store serve", kube_store),
+    DEBIAN: over_grpc(DEBIAN, partial(etcd, DEBIAN)),
+    DISTRO: over_grpc(DISTRO, partial(etcd, DISTRO)),
+    f"{DISTRO} under a prefix": over_grpc(DISTRO, partial(etcd, DISTRO), b"/a prefix"),
 }
 
 
