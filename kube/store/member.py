@@ -60,7 +60,8 @@ class MemberConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``snapshot_entries``: a snapshot is taken after so many entries, or fewer of more than ``snapshot_bytes`` together.
 
     ``catch_up_entries`` stay in the log after it, so that a follower that is a little behind needs no snapshot. ``prune_changes``:
-    changes that one tick frees after a compaction, or more where many wait. ``min_lease_ttl`` in seconds.
+    changes that one tick frees after a compaction, or more where many wait. ``min_lease_ttl`` in seconds. ``lease_extend``: seconds
+    that every lease lives longer when a new leader takes over; an election timeout.
     """
 
     raft: Config
@@ -69,6 +70,7 @@ class MemberConfig(msgspec.Struct, frozen=True, kw_only=True):
     catch_up_entries: int = 5_000
     prune_changes: int = 500
     min_lease_ttl: int = 1
+    lease_extend: float = 0.0
 
 
 class Observer(Protocol):
@@ -423,7 +425,7 @@ class Member:
             return
         self.leads, self.serving_term = leads, serving_term
         if serving_term:
-            self.machine.lessor.promote()
+            self.machine.lessor.promote(self.config.lease_extend)
         else:
             self.machine.lessor.demote()
         self._observer.leadership_changed(self)

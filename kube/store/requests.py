@@ -15,7 +15,7 @@ from kube.store.errors import (
     TooManyOpsError,
     ValueProvidedError,
 )
-from kube.store.kv import Alarm, DeleteRange, Op, Put, Range, Txn
+from kube.store.kv import Alarm, CompareTarget, DeleteRange, Op, Put, Range, Txn
 
 _OVERHEAD = 64
 """Bytes that a request counts beside its keys and values."""
@@ -134,7 +134,7 @@ def check_put(put: Put) -> None:
 def check_txn(txn: Txn, max_ops: int) -> None:
     """What etcd refuses before a txn is proposed: its checkTxnRequest and checkIntervals.
 
-    Raises TooManyOpsError, DuplicateKeyError, and what its puts raise.
+    Raises TooManyOpsError, DuplicateKeyError, what its puts raise, and TypeError for an operand that is not of its target's type.
     """
     _check_ops(txn, max_ops)
     _written(txn.success)
@@ -180,8 +180,11 @@ def _check_ops(txn: Txn, max_ops: int) -> None:
     most = max(len(txn.compares), len(txn.success), len(txn.failure))
     if most > max_ops:
         raise TooManyOpsError(most, max_ops)
-    if not all(compare.key for compare in txn.compares):
-        raise EmptyKeyError
+    for compare in txn.compares:
+        if not compare.key:
+            raise EmptyKeyError
+        if isinstance(compare.operand, bytes) is not (compare.target is CompareTarget.VALUE):
+            raise TypeError(f"{compare.operand!r} can't be compared with a {compare.target.name}")
     for op in (*txn.success, *txn.failure):
         if isinstance(op, Txn):
             _check_ops(op, max_ops - most)

@@ -136,3 +136,16 @@ def test_leases_survive_a_snapshot_but_their_time_does_not(leader: Lessor, now: 
     assert restored.ids() == (7,)
     assert restored.get(7).ttl == 30
     assert not restored.primary
+
+
+def test_a_new_leader_gives_the_whole_ttl_and_an_elections_time(now: Now) -> None:
+    lessor = Lessor(now)
+    lessor.grant(1, 10)
+    lessor.promote(2.5)
+    lessor.grant(2, 10)
+    assert (lessor.remaining(1), lessor.remaining(2)) == (12.5, 10)
+    now.seconds += 5
+    assert lessor.renew(1) == 10
+    assert lessor.remaining(1) == 10
+    now.seconds += 5
+    assert lessor.expire() == [2]

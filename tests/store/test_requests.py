@@ -93,6 +93,20 @@ def test_txns_that_are_refused(txn: Txn, error: type[StoreError]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "operand"),
+    [
+        (CompareTarget.VALUE, 5),
+        *((target, b"5") for target in CompareTarget if target is not CompareTarget.VALUE),
+    ],
+    ids=lambda each: each.name if isinstance(each, CompareTarget) else "",
+)
+def test_an_operand_is_of_its_targets_type(target: CompareTarget, operand: int | bytes) -> None:
+    """What a replica could not compare would stop all of them, at each start anew."""
+    with pytest.raises(TypeError, match=target.name):
+        check_txn(Txn((Compare(b"k", target, CompareResult.GREATER, operand),)), 128)
+
+
+@pytest.mark.parametrize(
     ("put", "error"),
     [
         pytest.param(Put(b"", b"v"), EmptyKeyError, id="no key"),
