@@ -57,7 +57,7 @@ class Cell(Turns):
         restart: Restart,
         spec: MailboxSpec | None,
     ) -> None:
-        super().__init__(system.stopwatch)
+        super().__init__(system.stopwatch, system.run_queue)
         self.system = system
         self.parent = parent
         self.path = path
@@ -75,7 +75,6 @@ class Cell(Turns):
         self.actor = factory()
         self.kind = type(self.actor).__name__
         self.mailbox = make_mailbox(spec if spec is not None else self.actor.mailbox, path, self._wake)
-        self._run_queue = system.run_queue if self.actor.prompt else None
         self._base = Frame(self.mailbox, None)
         self.ref: Ref[Any] = Ref(self.mailbox)
         self._dress()
@@ -124,6 +123,7 @@ class Cell(Turns):
         self._receive_batch = actor.receive_batch
         self._context = copy_context()
         self._context.run(HANDLING.set, self._base)
+        self._prompt_turn = (self._context, self._on_turn) if actor.prompt else None
 
     def prepare(self) -> "asyncio.Task[None] | None":
         """Run on_start; a task when it waits. Raises what a plain on_start raises."""

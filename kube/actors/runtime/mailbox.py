@@ -91,7 +91,7 @@ class Mailbox:
 
     @property
     def waiting_senders(self) -> int:
-        return len(self._senders) if self._senders is not None else 0
+        return 0 if self._senders is None else len(self._senders)
 
     def put(self, message: Any, ask: Ask | None = None) -> bool:
         """Queue a message without waiting. False means that it was dropped: the actor is stopped, or the stream broken.

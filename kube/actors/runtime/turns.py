@@ -16,7 +16,7 @@ from kube.actors.runtime.ask import HANDLING, Ask, Frame, Reply
 from kube.actors.runtime.context import Context
 from kube.actors.runtime.errors import ActorFailedError
 from kube.actors.runtime.mailbox import BREAK, ClosingMailbox, Mailbox
-from kube.actors.runtime.run_queue import RunQueue
+from kube.actors.runtime.run_queue import RunQueue, Turn
 from kube.base.cause import CURRENT, Cause
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
@@ -59,6 +59,7 @@ class Turns(ABC):
         "_handler",
         "_loop",
         "_open",
+        "_prompt_turn",
         "_receive",
         "_receive_batch",
         "_run_queue",
@@ -85,14 +86,15 @@ class Turns(ABC):
     _context: Variables
     """In which handlers and hooks run: `HANDLING` is this actor."""
 
-    _run_queue: RunQueue | None
-    """Where a prompt actor waits for its turn; the others wait in the loop."""
+    _prompt_turn: Turn | None
+    """What a prompt actor has wait in the run queue for its turn; the others wait in the loop."""
 
     _base: Frame
     """What `HANDLING` is between asks."""
 
-    def __init__(self, stopwatch: Callable[[], float]) -> None:
+    def __init__(self, stopwatch: Callable[[], float], run_queue: RunQueue) -> None:
         self._stopwatch = stopwatch
+        self._run_queue = run_queue
         self._loop = asyncio.get_running_loop()
         self._handler: asyncio.Task[None] | None = None
         self._open: dict[Ask, None] = {}
@@ -119,10 +121,10 @@ class Turns(ABC):
         """The mailbox's: a message came while nobody drained."""
         if self.state is not _RUNNING:
             return
-        if self._run_queue is None:
+        if self._prompt_turn is None:
             self._loop.call_soon(self._on_turn, context=self._context)
         else:
-            self._run_queue.add((self._context, self._on_turn))
+            self._run_queue.add(self._prompt_turn)
 
     def _on_turn(self) -> None:
         if self._handler is not None:
@@ -148,11 +150,15 @@ class Turns(ABC):
         if self.state is not _RUNNING:
             return None
         mailbox = self.mailbox
-        queue, pop, receive, batch = mailbox.queue, mailbox.pop, self._receive, self._receive_batch
-        stopwatch = self._stopwatch
+        queue = mailbox.queue
         depth = len(queue)
         if depth > self.high_water:  # noqa: PLR1730  # max costs a call for every turn
             self.high_water = depth
+        if depth == 1:
+            waiting = self._turn_of_one(mailbox)
+            if waiting is not None or not queue or self.state is not _RUNNING:
+                return waiting
+        pop, receive, batch, stopwatch = mailbox.pop, self._receive, self._receive_batch, self._stopwatch
         current = CURRENT.get()
         last = stopwatch()
         end = last + TURN
@@ -188,6 +194,33 @@ class Turns(ABC):
             self.handled += BATCH - left
             if mailbox.waiting_senders:
                 mailbox.admit()
+        return None
+
+    def _turn_of_one(self, mailbox: Mailbox) -> Waiting | None:
+        """What `_turn` does for each message, for the only one that there is: most turns are of one."""
+        begin = self._stopwatch()
+        message, cause, ask = mailbox.pop()
+        if cause is not CURRENT.get():
+            CURRENT.set(cause)
+        result = None
+        try:
+            if ask is not None:
+                result = self._receive_ask(message, ask)
+            elif self._receive_batch is None:
+                result = self._receive(message)
+            else:
+                self.context.causes = (cause,)
+                result = self._receive_batch([message])
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # a refusal, or it fails the actor
+            self._raised(error, ask, message)
+        self.handled += 1
+        if mailbox.waiting_senders:
+            mailbox.admit()
+        if result is not None and hasattr(result, "__await__"):
+            return Waiting(result, ask, message, begin)
+        elapsed = self._stopwatch() - begin
+        if elapsed > self.slowest:
+            self.slowest, self.slowest_message = elapsed, type(message).__name__
         return None
 
     def _receive_ask(self, message: Any, ask: Ask) -> Any:
