@@ -8,7 +8,7 @@ import asyncio
 import random
 
 from kube.base.clock import Clock
-from kube.store.errors import EmptyKeyError, FixedMembersError
+from kube.store.errors import EmptyKeyError, FixedMembersError, MemberNotFoundError, MemberNotLearnerError
 from kube.store.kv import (
     Alarm,
     DeleteRange,
@@ -308,14 +308,21 @@ class LocalStore:
         """Raises FixedMembersError, as all changes of members do here."""
         raise FixedMembersError
 
-    async def remove_member(self, member: int) -> None:  # noqa: ARG002  # as above
+    async def remove_member(self, member: int) -> None:
+        self._check_member(member)
         raise FixedMembersError
 
     async def update_member(self, member: int, peer_urls: tuple[str, ...]) -> None:  # noqa: ARG002  # as above
+        self._check_member(member)
         raise FixedMembersError
 
-    async def promote_member(self, member: int) -> None:  # noqa: ARG002  # as above
-        raise FixedMembersError
+    async def promote_member(self, member: int) -> None:
+        self._check_member(member)
+        raise MemberNotLearnerError(member)
+
+    def _check_member(self, member: int) -> None:
+        if all(each.id != member for each in self.replicas.members):
+            raise MemberNotFoundError(member)
 
     async def move_leader(self, target: int) -> None:
         await self.replicas.move_leader(target)
