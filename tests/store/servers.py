@@ -20,6 +20,13 @@ DEBIAN = "etcd 3.4"
 DISTRO = "etcd 3.5"
 
 
+def share_a_loop(items: list[pytest.Item], here: Path) -> None:
+    """For the tests below ``here``: grpc's connections end a moment after they are closed, which a loop must live to see."""
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -56,6 +63,10 @@ class Server:
 
     def start(self) -> None:
         """Returns when it has a leader."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 self._command,
@@ -64,6 +75,9 @@ class Server:
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
             )
+
+    def wait(self) -> None:
+        assert self.process is not None
         deadline = time.monotonic() + READY
         while not self._serves():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -104,14 +118,31 @@ class Server:
 
 def etcd(version: str, directory: Path, *flags: str) -> Server:
     """One member, quick to elect itself, so that leases may be as short as a second. Not started yet."""
-    client, peer = free_port(), free_port()
+    peer = free_port()
+    return _member(version, directory, "m1", peer, f"m1=http://127.0.0.1:{peer}", *flags)
+
+
+def etcd_cluster(version: str, directory: Path, count: int) -> list[Server]:
+    """Started."""
+    peers = [free_port() for _ in range(count)]
+    cluster = ",".join(f"m{number}=http://127.0.0.1:{peer}" for number, peer in enumerate(peers))
+    members = [_member(version, directory, f"m{number}", peer, cluster) for number, peer in enumerate(peers)]
+    for member in members:
+        member.launch()
+    for member in members:
+        member.wait()
+    return members
+
+
+def _member(version: str, directory: Path, name: str, peer: int, cluster: str, *flags: str) -> Server:
+    client = free_port()
     client_url, peer_url = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
     command = [
         str(etcd_binary(version)),
-        *("--name", "m1", "--data-dir", str(directory / f"data-{client}")),
+        *("--name", name, "--data-dir", str(directory / f"data-{client}")),
         *("--listen-client-urls", client_url, "--advertise-client-urls", client_url),
         *("--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url),
-        *("--initial-cluster", f"m1={peer_url}"),
+        *("--initial-cluster", cluster),
         *("--heartbeat-interval", "20", "--election-timeout", "200"),
         *(("--unsafe-no-fsync",) if version == DISTRO else ()),
         *flags,

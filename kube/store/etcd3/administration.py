@@ -84,8 +84,8 @@ class Administrator:
                 blob = response.blob
                 for start in range(0, len(blob), _PIECE):
                     yield blob[start : start + _PIECE]
-        except grpc.aio.AioRpcError as error:
-            raise client.failure(error, endpoint) from None
+        except grpc.aio.AioRpcError:
+            raise await client.ended(call, endpoint) from None
         finally:
             call.cancel()
 

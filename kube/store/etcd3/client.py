@@ -111,14 +111,21 @@ class Client:
             self._token = response.token
         return (_LEADER_WANTED, ("token", self._token))
 
-    def failure(self, error: grpc.aio.AioRpcError, endpoint: Endpoint) -> StoreError:
-        """What a stream of ``endpoint`` ended with."""
-        return self._failure(error, NOTHING, endpoint)
+    async def ended(self, call: Any, endpoint: Endpoint) -> StoreError:
+        """What a stream of ``endpoint`` that is over has ended with."""
+        code, details = await call.code(), await call.details()
+        if code is grpc.StatusCode.OK:
+            self.endpoints.failed(endpoint)
+            return ConnectionLostError("the member has closed the stream")
+        return self._judge(code, details or "", NOTHING, endpoint)
 
     def _failure(self, error: grpc.aio.AioRpcError, asked: Asked, endpoint: Endpoint) -> StoreError:
+        return self._judge(error.code(), error.details() or "", asked, endpoint)
+
+    def _judge(self, code: grpc.StatusCode, details: str, asked: Asked, endpoint: Endpoint) -> StoreError:
         known = replace(asked, current_revision=self.revision, compact_revision=self.compact_revision)
-        failure = from_rpc(error.code().name, error.details() or "", known, endpoint.address)
-        if isinstance(failure, _ENDPOINT_FAILED) or error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        failure = from_rpc(code.name, details, known, endpoint.address)
+        if isinstance(failure, _ENDPOINT_FAILED) or code is grpc.StatusCode.DEADLINE_EXCEEDED:
             self.endpoints.failed(endpoint)
         if isinstance(failure, AccessDeniedError) and failure.detail.startswith(INVALID_TOKEN):
             self._token = ""

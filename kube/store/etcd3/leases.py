@@ -27,7 +27,7 @@ class KeepAlives:
         self._clock = clock
         self._tasks = TaskOwner("etcd3 leases")
         self._waiting: dict[int, deque[asyncio.Future[int]]] = {}
-        self._stream: Any = None
+        self._stream: tuple[Any, Endpoint] | None = None
         self._lock = asyncio.Lock()
         """Held while the stream is opened or written to: grpc takes one write at a time."""
 
@@ -57,32 +57,33 @@ class KeepAlives:
     async def _ask(self, lease: int) -> int:
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         async with self._lock:
-            stream = await self._open()
+            stream, endpoint = await self._open()
             self._waiting.setdefault(lease, deque()).append(answer)
             try:
                 await stream.write(messages.LeaseKeepAliveRequest(ID=lease))
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 answer.cancel()
-                raise ConnectionLostError("the stream that keeps leases alive has ended") from None
+                raise await self._client.ended(stream, endpoint) from None
         return await answer
 
-    async def _open(self) -> Any:
+    async def _open(self) -> tuple[Any, Endpoint]:
         if self._stream is None:
             endpoint = self._client.endpoints.next()
             metadata = await self._client.metadata(endpoint)
-            self._stream = endpoint.method(LEASE + "KeepAlive")(metadata=metadata)
-            self._tasks.start(self._read(endpoint, self._stream), name="keep alive")
+            stream = endpoint.method(LEASE + "KeepAlive")(metadata=metadata)
+            self._stream = stream, endpoint
+            self._tasks.start(self._read(stream, endpoint), name="keep alive")
         return self._stream
 
-    async def _read(self, endpoint: Endpoint, stream: Any) -> None:
+    async def _read(self, stream: Any, endpoint: Endpoint) -> None:
         failure: StoreError = StoppedError()
         try:
             while (response := await stream.read()) is not grpc.aio.EOF:
                 self._client.saw(response.header.revision)
                 self._answer(response.ID, response.TTL)
-            failure = ConnectionLostError("the member has closed the stream")
-        except grpc.aio.AioRpcError as error:
-            failure = self._client.failure(error, endpoint)
+            failure = await self._client.ended(stream, endpoint)
+        except grpc.aio.AioRpcError:
+            failure = await self._client.ended(stream, endpoint)
         finally:
             stream.cancel()
             self._stream = None

@@ -4,6 +4,7 @@ When a stream ends it goes on at another member, from the revision after the las
 progress notifications: those that are asked for may overtake events before 3.4.31 and 3.5.13 (etcd issues 15220, 17507).
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from kube.base.logging import get_logger
 from kube.store.errors import CompactedError, NoLeaderError, StoreError
 from kube.store.etcd3.client import WATCH, Client
 from kube.store.etcd3.endpoints import Endpoint
-from kube.store.etcd3.errors import AccessDeniedError, Asked, ConnectionLostError, UnexpectedError, from_words
+from kube.store.etcd3.errors import AccessDeniedError, Asked, UnexpectedError, from_words
 from kube.store.etcdpb import messages
 
 _RETRY: Final = Backoff(initial=0.05, cap=1.0)
@@ -80,10 +81,13 @@ async def _stream(
                 following.next_revision = events[-1].kv.mod_revision + 1
                 client.saw(following.next_revision - 1)
                 yield events
-        raise ConnectionLostError("the member has closed the stream")
-    except grpc.aio.AioRpcError as error:
-        raise client.failure(error, endpoint) from None
-    except (ConnectionLostError, NoLeaderError):
+        raise await client.ended(call, endpoint)
+    except (
+        grpc.aio.AioRpcError,
+        asyncio.InvalidStateError,
+    ):  # the latter is raised by a write to a stream that is over
+        raise await client.ended(call, endpoint) from None
+    except NoLeaderError:
         client.endpoints.failed(endpoint)
         raise
     finally:

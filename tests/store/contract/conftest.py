@@ -25,7 +25,7 @@ from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import AdministeredStore, prefix_end
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
-from tests.store.servers import DEBIAN, DISTRO, Server, etcd, kube_store
+from tests.store.servers import DEBIAN, DISTRO, Server, etcd, kube_store, share_a_loop
 
 NUMBERS = count(1)
 
@@ -124,11 +124,7 @@ STORES: dict[str, Open] = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One loop for all: grpc's connections end a moment after they are closed, which a loop must live to see."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    share_a_loop(items, Path(__file__).parent)
 
 
 @pytest_asyncio.fixture(params=STORES, loop_scope="session")
