@@ -1,5 +1,6 @@
-"""Which watches want a key: found by hash for single keys and prefixes, by search only for other ranges."""
+"""Which watches want a key: found by hash for single keys, by one binary search for prefixes, by search only for other ranges."""
 
+from bisect import bisect_left, bisect_right
 from typing import Generic, TypeVar
 
 from kube.store.kv import ALL_KEYS_END, prefix_end
@@ -7,15 +8,28 @@ from kube.store.kv import ALL_KEYS_END, prefix_end
 T = TypeVar("T")
 
 
-class WatchIndex(Generic[T]):
-    """Items filed under [key, range_end). A lookup costs one hash per length of prefix in use, whatever their number."""
+class _Prefix(Generic[T]):
+    """``parent``: the longest other prefix in use that this one starts with."""
 
-    __slots__ = ("_keys", "_lengths", "_prefixes", "_ranges")
+    __slots__ = ("items", "parent", "prefix")
+
+    def __init__(self, prefix: bytes, parent: "_Prefix[T] | None") -> None:
+        self.prefix = prefix
+        self.parent = parent
+        self.items: dict[T, None] = {}
+
+
+class WatchIndex(Generic[T]):
+    """Items filed under [key, range_end). A lookup costs a hash and a binary search, whatever the number of prefixes in use."""
+
+    __slots__ = ("_keys", "_nodes", "_prefixes", "_ranges")
 
     def __init__(self) -> None:
         self._keys: dict[bytes, dict[T, None]] = {}
-        self._prefixes: dict[int, dict[bytes, dict[T, None]]] = {}
-        self._lengths: tuple[int, ...] = ()
+        self._prefixes: list[bytes] = []
+        """Sorted, so that the greatest one that is not above a key is a prefix of it or descends from all that are."""
+        self._nodes: list[_Prefix[T]] = []
+        """In the order of ``_prefixes``."""
         self._ranges: dict[tuple[bytes, bytes], dict[T, None]] = {}
 
     def __bool__(self) -> bool:
@@ -28,8 +42,7 @@ class WatchIndex(Generic[T]):
         elif prefix is None:
             self._ranges.setdefault((key, range_end), {})[item] = None
         else:
-            self._prefixes.setdefault(len(prefix), {}).setdefault(prefix, {})[item] = None
-            self._lengths = tuple(sorted(self._prefixes))
+            self._node(prefix).items[item] = None
 
     def remove(self, key: bytes, range_end: bytes, item: T) -> None:
         prefix = _as_prefix(key, range_end)
@@ -38,11 +51,10 @@ class WatchIndex(Generic[T]):
         elif prefix is None:
             _discard(self._ranges, (key, range_end), item)
         else:
-            of_length = self._prefixes[len(prefix)]
-            _discard(of_length, prefix, item)
-            if not of_length:
-                del self._prefixes[len(prefix)]
-                self._lengths = tuple(sorted(self._prefixes))
+            node = self._node(prefix)
+            del node.items[item]
+            if not node.items:
+                self._drop(node)
 
     def matching(self, key: bytes) -> list[T]:
         """Single keys first, then prefixes, the shortest first, then other ranges."""
@@ -50,14 +62,57 @@ class WatchIndex(Generic[T]):
         of_key = self._keys.get(key)
         if of_key is not None:
             found.extend(of_key)
-        for length in self._lengths:
-            of_prefix = self._prefixes[length].get(key[:length])
-            if of_prefix is not None:
-                found.extend(of_prefix)
+        node = self._longest(key)
+        if node is not None:
+            if node.parent is None:
+                found.extend(node.items)
+            else:
+                _extend(found, node)
         for (start, end), items in self._ranges.items():
             if start <= key and (end == ALL_KEYS_END or key < end):
                 found.extend(items)
         return found
+
+    # ---- prefixes
+
+    def _longest(self, key: bytes) -> _Prefix[T] | None:
+        """The longest prefix of ``key``."""
+        at = bisect_right(self._prefixes, key)
+        node = self._nodes[at - 1] if at else None
+        while node is not None and not key.startswith(node.prefix):
+            node = node.parent
+        return node
+
+    def _node(self, prefix: bytes) -> _Prefix[T]:
+        at = bisect_left(self._prefixes, prefix)
+        if at < len(self._prefixes) and self._prefixes[at] == prefix:
+            return self._nodes[at]
+        node: _Prefix[T] = _Prefix(prefix, self._longest(prefix))
+        self._adopt(at, prefix, node.parent, node)
+        self._prefixes.insert(at, prefix)
+        self._nodes.insert(at, node)
+        return node
+
+    def _drop(self, node: _Prefix[T]) -> None:
+        at = bisect_left(self._prefixes, node.prefix)
+        del self._prefixes[at], self._nodes[at]
+        self._adopt(at, node.prefix, node, node.parent)
+
+    def _adopt(self, at: int, prefix: bytes, old: _Prefix[T] | None, new: _Prefix[T] | None) -> None:
+        """What starts with ``prefix`` stands from ``at`` on; those that had ``old`` for a parent have ``new``."""
+        while at < len(self._prefixes) and self._prefixes[at].startswith(prefix):
+            if self._nodes[at].parent is old:
+                self._nodes[at].parent = new
+            at += 1
+
+
+def _extend(found: list[T], node: _Prefix[T] | None) -> None:
+    chain: list[_Prefix[T]] = []
+    while node is not None:
+        chain.append(node)
+        node = node.parent
+    for each in reversed(chain):
+        found.extend(each.items)
 
 
 K = TypeVar("K")

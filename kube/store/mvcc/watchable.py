@@ -244,7 +244,13 @@ class WatchableStore:
             for group in touched:
                 if group.patient and (len(group.watches) > CROWD or group.batch is not None):
                     self.crowds[group] = None
-                elif group.pending:
+                elif not group.pending:
+                    continue
+                elif len(group.watches) == 1 and group.batch is None:
+                    events, group.pending = group.pending, []
+                    (watch,) = group.watches
+                    self._serve(watch, WatchBatch(tuple(events), self.kv.revision))
+                else:
                     self._open_round(group)
                     self._serve_round(group, len(group.unserved))
 

@@ -38,3 +38,19 @@ def test_finds_the_ranges_that_hold_a_key(ranges: list, keys: list[bytes], data:
     for number, (start, end) in filed.items():
         index.remove(start, end, number)
     assert not index
+
+
+def test_single_keys_come_first_then_prefixes_from_the_shortest_then_other_ranges() -> None:
+    index: WatchIndex[str] = WatchIndex()
+    for name, start, end in [
+        ("range", b"a", b"c"),
+        ("long", b"a/b/", b"a/b0"),
+        ("all", b"\0", ALL_KEYS_END),
+        ("key", b"a/b/c", b""),
+        ("short", b"a", b"b"),
+        ("other", b"a/a", b"a/b"),
+    ]:
+        index.add(start, end, name)
+    assert index.matching(b"a/b/c") == ["key", "all", "short", "long", "range"]
+    index.remove(b"a", b"b", "short")
+    assert index.matching(b"a/b/c") == ["key", "all", "long", "range"]
