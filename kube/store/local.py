@@ -6,8 +6,10 @@ what ReadIndex asks a majority by message, that no newer term has begun, is read
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 
 from kube.base.clock import Clock
+from kube.store.backup import encode_backup
 from kube.store.errors import EmptyKeyError, FixedMembersError, MemberNotFoundError, MemberNotLearnerError
 from kube.store.kv import (
     Alarm,
@@ -32,6 +34,7 @@ from kube.store.kv import (
     WatchStream,
 )
 from kube.store.mvcc.hashing import KeySpaceHash
+from kube.store.raft.messages import Snapshot
 from kube.store.replicas import Replicas, StoreConfig
 from kube.store.requests import (
     AlarmAction,
@@ -50,6 +53,10 @@ from kube.store.requests import (
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
 from kube.store.transport import Transport
 from kube.store.wal.directory import StoreDirectory
+from kube.store.wal.segment import Identity
+
+SNAPSHOT_TURN_BYTES = 1 << 20
+"""Bytes of a backup that are made in one turn of the loop, about."""
 
 
 class LocalStore:
@@ -281,6 +288,20 @@ class LocalStore:
         result = await self._propose(AlarmRequest(AlarmAction.DEACTIVATE, alarm), 16)
         assert isinstance(result, tuple)
         return result
+
+    async def snapshot(self) -> AsyncIterator[bytes]:
+        """See ``kube.store.backup``: all that was acknowledged before the first piece is asked for. Others have their turns between."""
+        member = self._confirmed() or await self._reader()
+        state = Snapshot(
+            member.applied_index, member.applied_term, member.node.conf_state, member.machine.snapshot()
+        )
+        made = 0
+        for piece in encode_backup(Identity(self.cluster_id, member.id), state):
+            yield piece
+            made += len(piece)
+            if made >= SNAPSHOT_TURN_BYTES:
+                made = 0
+                await asyncio.sleep(0)
 
     async def defragment(self) -> None:
         """Nothing: memory has no holes to close."""

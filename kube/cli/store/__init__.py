@@ -8,6 +8,8 @@ from kube.cli.main import LazyGroup
 
 COMMANDS: Final = {
     "serve": ("kube.cli.store.serve", "Serve etcd's gRPC API from a store in this process."),
+    "member": ("kube.cli.store.member", "Run one member of a store whose other members are elsewhere."),
+    "snapshot": ("kube.cli.store.snapshot", "Back a store up, restore a backup, look at one."),
 }
 """As ``kube.cli.main.COMMANDS``."""
 

@@ -25,12 +25,23 @@ _log = get_logger(__name__)
 
 
 class StoreFile(msgspec.Struct, frozen=True):
-    """``members``: ids, sorted. ``complete``: they have all been made."""
+    """``members``: ids, sorted. ``complete``: they have all been made. ``standalone``: of the store's members this directory has one,
+    the others are other processes'.
+    """
 
     cluster_id: int
     members: tuple[int, ...]
     complete: bool
+    standalone: bool = False
     format: int = codec.FORMAT
+
+
+class NewMember(msgspec.Struct, frozen=True):
+    """What a directory becomes that holds nothing yet: one member of a store whose other members are elsewhere."""
+
+    cluster_id: int
+    member: int
+    snapshot: Snapshot
 
 
 class StoreDirectory:
@@ -68,7 +79,7 @@ class StoreDirectory:
 
 
 def member_path(path: Path, member: int) -> Path:
-    return path / f"member-{member}"
+    return path / f"member-{member:x}"
 
 
 def open_store(
@@ -78,16 +89,90 @@ def open_store(
 
     Raises DataDirectoryError, whose text tells a user why it can't be opened.
     """
+
+    def members(disk: Disk, stored: StoreFile | None) -> tuple[dict[int, WalStorage], int]:
+        if stored is None or not stored.complete:
+            voters = tuple(range(1, replicas + 1))
+            return create_members(disk, path, voters, first_snapshot(voters), rng=rng, options=options)
+        if stored.standalone:
+            raise DataDirectoryError(
+                f"{path} holds one member of a store of several processes: start it with kube store member"
+            )
+        count = len(stored.members)
+        if count != replicas:
+            raise DataDirectoryError(
+                f"{path} holds a store of {count} member{'s' * (count > 1)}, not of {replicas}: "
+                f"start it with --replicas {count}, or name another directory"
+            )
+        return _open_members(path, stored, rng, options), stored.cluster_id
+
+    return _opened(path, members)
+
+
+def open_member(
+    path: Path,
+    identity: Identity,
+    initial: Snapshot,
+    rng: random.Random,
+    options: StorageOptions | None = None,
+) -> StoreDirectory:
+    """The one member of a store of several processes that is in ``path``, or a new one that begins with ``initial``. Blocks.
+
+    Raises DataDirectoryError.
+    """
+
+    def members(disk: Disk, stored: StoreFile | None) -> tuple[dict[int, WalStorage], int]:
+        member = identity.member_id
+        if stored is None or not stored.complete:
+            return create_members(
+                disk, path, (member,), initial, cluster_id=identity.cluster_id, rng=rng, options=options
+            )
+        if not stored.standalone:
+            raise DataDirectoryError(
+                f"{path} holds a whole store: start it with kube up or kube store serve, or name another directory"
+            )
+        if stored.cluster_id != identity.cluster_id:
+            raise DataDirectoryError(
+                f"{path} belongs to the store {stored.cluster_id:x}, not to {identity.cluster_id:x}"
+            )
+        if stored.members != (member,):
+            raise DataDirectoryError(f"{path} is member {stored.members[0]:x}'s, not member {member:x}'s")
+        return _open_members(path, stored, rng, options), stored.cluster_id
+
+    return _opened(path, members)
+
+
+def make_store(path: Path, members: tuple[int, ...], snapshot: Snapshot, rng: random.Random) -> None:
+    """A new store in ``path`` whose members all begin with ``snapshot``. Blocks. Raises DataDirectoryError."""
+
+    def made(disk: Disk, stored: StoreFile | None) -> tuple[dict[int, WalStorage], int]:
+        if stored is not None and stored.complete:
+            raise DataDirectoryError(f"{path} holds a store already: name another directory")
+        return create_members(disk, path, members, snapshot, rng=rng)
+
+    _opened(path, made).close()
+
+
+def stored_at(path: Path) -> StoreFile | None:
+    """What is in a directory, for who does not know whose it is; None for one that holds no store yet. Raises DataDirectoryError."""
+    if not path.is_dir():
+        return None
+    stored = read_store_file(OsDisk(path))
+    return stored if stored is not None and stored.complete else None
+
+
+_Members = Callable[[Disk, StoreFile | None], tuple[dict[int, WalStorage], int]]
+
+
+def _opened(path: Path, members: _Members) -> StoreDirectory:
     try:
         disk = OsDisk(path)
         disk.lock()
         try:
-            storages, cluster_id = _open_members(disk, path, replicas, rng, options)
+            storages, cluster_id = members(disk, read_store_file(disk))
         except BaseException:
             disk.close()
             raise
-    except DataDirectoryError:
-        raise
     except CorruptError as error:
         raise DataDirectoryError(f"the data directory can't be trusted: {error.detail}") from error
     except CodecError as error:
@@ -102,32 +187,21 @@ def open_store(
 
 
 def _open_members(
-    disk: Disk, path: Path, replicas: int, rng: random.Random, options: StorageOptions | None
-) -> tuple[dict[int, WalStorage], int]:
-    stored = read_store_file(disk)
-    if stored is None or not stored.complete:
-        voters = tuple(range(1, replicas + 1))
-        return create_members(disk, path, voters, first_snapshot(voters), rng=rng, options=options)
-    if len(stored.members) != replicas:
-        count = len(stored.members)
-        raise DataDirectoryError(
-            f"{path} holds a store of {count} member{'s' * (count > 1)}, not of {replicas}: "
-            f"start it with --replicas {count}, or name another directory"
-        )
+    path: Path, stored: StoreFile, rng: random.Random, options: StorageOptions | None
+) -> dict[int, WalStorage]:
     sharing = Sharing()
     storages: dict[int, WalStorage] = {}
     try:
         for member in stored.members:
             identity = Identity(stored.cluster_id, member)
-            _log.info("opening", directory=str(member_path(path, member)))
-            storages[member] = WalStorage.open(
-                OsDisk(member_path(path, member)), identity, rng, options, sharing
-            )
+            directory = member_path(path, member)
+            _log.info("opening", directory=str(directory))
+            storages[member] = WalStorage.open(OsDisk(directory), identity, rng, options, sharing)
     except BaseException:
         for storage in storages.values():
             storage.close()
         raise
-    return storages, stored.cluster_id
+    return storages
 
 
 def create_members(
@@ -138,10 +212,16 @@ def create_members(
     *,
     rng: random.Random,
     options: StorageOptions | None = None,
+    cluster_id: int = 0,
 ) -> tuple[dict[int, WalStorage], int]:
-    """A new store whose members all begin with ``snapshot``, and its id. Blocks. Raises DataDirectoryError, OSError."""
+    """A new store whose members all begin with ``snapshot``, and its id, which is drawn where it is 0. Blocks.
+
+    Raises DataDirectoryError, OSError.
+    """
     _clear_unfinished(disk, path)
-    stored = StoreFile(rng.getrandbits(64) or 1, members, complete=False)
+    stored = StoreFile(
+        cluster_id or rng.getrandbits(64) or 1, members, complete=False, standalone=bool(cluster_id)
+    )
     _write_store_file(disk, stored)
     storages: dict[int, WalStorage] = {}
     try:

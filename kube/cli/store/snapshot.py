@@ -1,0 +1,283 @@
+"""``kube store snapshot``: back a store up, make a new one of a backup, and look at a backup. Commands and flags are etcdutl's."""
+
+import contextlib
+import json
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from kube.cli.errors import CommandError
+from kube.cli.runner import run
+
+if TYPE_CHECKING:
+    from kube.store.kv import MemberInfo
+
+DEFAULT_ENDPOINT: Final = "127.0.0.1:2379"
+_BACKUP: Final = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def snapshot() -> None:
+    """Backups of the store: save one, restore it, look at it."""
+
+
+# ---- save
+
+
+@snapshot.command()
+@click.argument("file", type=_BACKUP)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The directory of a store that is not running.",
+)
+@click.option(
+    "--endpoint",
+    "--endpoints",
+    default=DEFAULT_ENDPOINT,
+    show_default=True,
+    help="A store that runs, by the address of its etcd API.",
+)
+@click.option("--cacert", default="", help="The authority of its certificate, PEM.")
+@click.option("--cert", default="", help="Your certificate, PEM.")
+@click.option("--key", default="", help="Its private key, PEM.")
+def save(  # noqa: PLR0917  # click passes them by name
+    file: Path, data_dir: Path | None, endpoint: str, cacert: str, cert: str, key: str
+) -> None:
+    """Write a backup to FILE, of a store that runs, or of a directory."""
+    if data_dir is not None:
+        run(_save(file, lambda: _of_directory(data_dir)))
+    else:
+        run(_save(file, lambda: _of_endpoint(endpoint, cacert, cert, key)))
+    click.echo(f"Snapshot saved at {file}")
+
+
+async def _save(file: Path, source: Any) -> None:
+    """Into another file first: what is under the name is whole. Raises CommandError."""
+    from kube.store.errors import StoreError  # noqa: PLC0415  # help comes without it
+
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:  # noqa: ASYNC230, PTH123  # nobody else waits for the loop
+            async with contextlib.aclosing(source()) as pieces:
+                async for piece in pieces:
+                    out.write(piece)
+            out.flush()
+            os.fsync(out.fileno())
+        part.replace(file)
+    except StoreError as error:
+        part.unlink(missing_ok=True)
+        raise CommandError(f"the store gave no snapshot: {error}") from None
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise CommandError(f"cannot write {error.filename or file}: {error.strerror}") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+async def _of_endpoint(endpoint: str, cacert: str, cert: str, key: str) -> AsyncIterator[bytes]:
+    from kube.base.clock import SystemClock  # noqa: PLC0415  # as above
+    from kube.store.etcd3.config import EtcdURLError, parse_url  # noqa: PLC0415  # as above
+    from kube.store.etcdpb.extra import MissingExtraError, require_etcd_extra  # noqa: PLC0415  # as above
+
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    address = endpoint.partition("://")[2] or endpoint
+    try:
+        require_etcd_extra()
+        config = parse_url(f"etcd://{address}", ca_file=cacert, cert_file=cert, key_file=key)
+    except (EtcdURLError, MissingExtraError) as error:
+        raise CommandError(str(error)) from None
+    from kube.store.etcd3.store import Etcd3Store  # noqa: PLC0415  # grpc
+
+    store = Etcd3Store(config, SystemClock())
+    try:
+        async for piece in store.snapshot():
+            yield piece
+    finally:
+        await store.aclose()
+
+
+async def _of_directory(path: Path) -> AsyncIterator[bytes]:
+    """The store is started, which brings back all that was acknowledged, and stopped again."""
+    from kube.actors.runtime.system import ActorSystem  # noqa: PLC0415  # as above
+    from kube.actors.store_member import start_members  # noqa: PLC0415  # as above
+    from kube.base.chance import Chance  # noqa: PLC0415  # as above
+    from kube.base.clock import SystemClock  # noqa: PLC0415  # as above
+    from kube.base.stall import StallGuard  # noqa: PLC0415  # as above
+    from kube.store.local import LocalStore  # noqa: PLC0415  # as above
+    from kube.store.replicas import StoreConfig  # noqa: PLC0415  # as above
+    from kube.store.wal.directory import open_store, stored_at  # noqa: PLC0415  # as above
+    from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
+
+    chance = Chance.system()
+    try:
+        stored = stored_at(path)
+        if stored is None:
+            raise CommandError(f"{path} holds no store")
+        directory = open_store(path, len(stored.members), chance)
+    except DataDirectoryError as error:
+        raise CommandError(str(error)) from None
+    guard = StallGuard(SystemClock())
+    guard.start()
+    store = LocalStore(StoreConfig(replicas=len(stored.members)), guard, chance, directory=directory)
+    try:
+        async with ActorSystem(clock=guard, chance=chance) as system:
+            await start_members(system, store)
+            async for piece in store.snapshot():
+                yield piece
+            await store.aclose()
+    finally:
+        directory.close()
+        guard.stop()
+
+
+# ---- status
+
+
+@snapshot.command()
+@click.argument("file", type=_BACKUP)
+@click.option(
+    "--output", "-o", "--write-out", "-w", type=click.Choice(["simple", "table", "json"]), default="table"
+)
+def status(file: Path, output: str) -> None:
+    """Hash, revision, number of keys and size of a backup."""
+    from kube.store.backup import BackupError, backup_status  # noqa: PLC0415  # as above
+
+    try:
+        found = backup_status(file)
+    except BackupError as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"cannot read {file}: {error.strerror}") from None
+    if output == "json":
+        facts = {
+            "hash": found.hash.hash,
+            "revision": found.hash.revision,
+            "totalKey": found.keys,
+            "totalSize": found.size,
+        }
+        click.echo(json.dumps(facts))
+        return
+    row = (f"{found.hash.hash:x}", str(found.hash.revision), str(found.keys), human_size(found.size))
+    click.echo(", ".join(row) if output == "simple" else table(_HEADINGS, row))
+
+
+_HEADINGS: Final = ("HASH", "REVISION", "TOTAL KEYS", "TOTAL SIZE")
+
+
+def human_size(size: int) -> str:
+    """As etcdutl writes it: in powers of a thousand, with two digits."""
+    number, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < 1000:
+            break
+        number, unit = number / 1000, larger
+    return f"{number:.0f} {unit}" if number >= 10 or unit == "B" else f"{number:.1f} {unit}"
+
+
+def table(headings: tuple[str, ...], row: tuple[str, ...]) -> str:
+    """One row as etcdutl draws it, everything in the middle."""
+    widths = [max(len(each) for each in pair) for pair in zip(headings, row, strict=True)]
+    line = "+" + "+".join("-" * (width + 2) for width in widths) + "+"
+
+    def drawn(cells: tuple[str, ...]) -> str:
+        return "|" + "|".join(f" {cell:^{width}} " for cell, width in zip(cells, widths, strict=True)) + "|"
+
+    return "\n".join((line, drawn(headings), line, drawn(row), line))
+
+
+# ---- restore
+
+
+@snapshot.command()
+@click.argument("file", type=_BACKUP)
+@click.option(
+    "--data-dir",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The directory to make.",
+)
+@click.option(
+    "--replicas",
+    default="1",
+    show_default=True,
+    type=click.Choice(["1", "3", "5"]),
+    help="Members of the new store, all in this directory, for kube up and kube store serve.",
+)
+@click.option("--name", default="default", show_default=True, help="This member's name in --initial-cluster.")
+@click.option(
+    "--initial-cluster",
+    default="",
+    help="NAME=URL,… of all members of a store of several processes; this directory becomes the one of --name.",
+)
+@click.option("--initial-cluster-token", default="etcd-cluster", show_default=True)
+def restore(  # noqa: PLR0917  # as above
+    file: Path, data_dir: Path, replicas: str, name: str, initial_cluster: str, initial_cluster_token: str
+) -> None:
+    """Make a new store of the backup in FILE. Its members have new ids, so that no member of the old one meets them.
+
+    For members in processes of their own, restore the same FILE once for each --name, with the same --initial-cluster.
+    """
+    from kube.base import logging  # noqa: PLC0415  # as above
+    from kube.store.backup import BackupError  # noqa: PLC0415  # as above
+    from kube.store.membership import AddressError  # noqa: PLC0415  # as above
+    from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
+
+    logging.configure(level="WARNING")
+    try:
+        if initial_cluster:
+            _restore_member(file, data_dir, name, initial_cluster, initial_cluster_token)
+        else:
+            _restore_store(file, data_dir, int(replicas))
+    except (BackupError, AddressError, DataDirectoryError) as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(f"cannot restore {error.filename or file}: {error.strerror}") from None
+    click.echo(f"Restored {file} to {data_dir}")
+
+
+def _check_new(data_dir: Path) -> None:
+    """Raises CommandError."""
+    if data_dir.exists() and any(data_dir.iterdir()):
+        raise CommandError(f"{data_dir} is not empty: name a directory that is not there yet")
+
+
+def _restore_store(file: Path, data_dir: Path, replicas: int) -> None:
+    from kube.base.chance import Chance  # noqa: PLC0415  # as above
+    from kube.store.backup import read_backup, restored  # noqa: PLC0415  # as above
+    from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
+    from kube.store.wal.directory import make_store  # noqa: PLC0415  # as above
+
+    _check_new(data_dir)
+    _, backup = read_backup(file)
+    voters = tuple(range(1, replicas + 1))
+    make_store(data_dir, voters, restored(backup, ConfState(voters)), Chance.system())
+
+
+def _restore_member(file: Path, data_dir: Path, name: str, initial_cluster: str, token: str) -> None:
+    from kube.base.chance import Chance  # noqa: PLC0415  # as above
+    from kube.store.backup import read_backup, restored  # noqa: PLC0415  # as above
+    from kube.store.membership import (  # noqa: PLC0415  # as above
+        cluster_id,
+        initial_members,
+        member_id,
+        parse_initial_cluster,
+    )
+    from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
+    from kube.store.wal.directory import open_member  # noqa: PLC0415  # as above
+    from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
+
+    urls = parse_initial_cluster(initial_cluster)
+    if name not in urls:
+        raise CommandError(f"--initial-cluster does not name the member {name!r}: give it by --name")
+    _check_new(data_dir)
+    members: tuple[MemberInfo, ...] = initial_members(urls, token)
+    voters = tuple(member.id for member in members)
+    _, backup = read_backup(file)
+    initial = restored(backup, ConfState(voters), members=members)
+    identity = Identity(cluster_id(voters), member_id(urls[name], token))
+    open_member(data_dir, identity, initial, Chance.system()).close()

@@ -1,0 +1,110 @@
+"""``kube store snapshot``: save, status, restore, and what they refuse."""
+
+import asyncio
+import json
+import random
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kube.actors.runtime.system import ActorSystem
+from kube.actors.store_member import start_members
+from kube.base.clock import SystemClock
+from kube.base.stall import StallGuard
+from kube.cli.main import kube
+from kube.store.local import LocalStore
+from kube.store.replicas import StoreConfig
+from kube.store.wal.directory import open_store, stored_at
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(kube, ["store", "snapshot", *map(str, arguments)])
+
+
+def refused(*arguments: object) -> str:
+    done = run(*arguments)
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+    return done.output.strip()
+
+
+async def write(path: Path, replicas: int, count: int) -> int:
+    """Keys into the store in ``path``; how many it has then."""
+    guard = StallGuard(SystemClock())
+    guard.start()
+    directory = open_store(path, replicas, random.Random(1))
+    async with ActorSystem(clock=guard) as system:
+        store = LocalStore(StoreConfig(replicas=replicas), guard, random.Random(1), directory=directory)
+        await start_members(system, store)
+        await asyncio.gather(*(store.put(b"k%d" % number, b"v" * 50) for number in range(count)))
+        found = await store.range(b"\0", b"\0", count_only=True)
+        await store.aclose()
+    directory.close()
+    guard.stop()
+    return found.count
+
+
+@pytest.fixture
+def backup(tmp_path: Path) -> Path:
+    asyncio.run(write(tmp_path / "store", 1, 20))
+    done = run("save", tmp_path / "backup", "--data-dir", tmp_path / "store")
+    assert done.output == f"Snapshot saved at {tmp_path / 'backup'}\n"
+    return tmp_path / "backup"
+
+
+def test_status_as_a_table_and_as_json(backup: Path) -> None:
+    lines = run("status", backup).output.splitlines()
+    assert lines[1] == "|   HASH   | REVISION | TOTAL KEYS | TOTAL SIZE |"
+    assert [cell.strip() for cell in lines[3].split("|")[2:4]] == ["21", "20"]
+    facts = json.loads(run("status", backup, "--output", "json").output)
+    assert (facts["revision"], facts["totalKey"], facts["totalSize"]) == (21, 20, backup.stat().st_size)
+    assert f"{facts['hash']:x}" in lines[3]
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_a_restored_store_goes_on_under_an_id_of_its_own(backup: Path, tmp_path: Path, replicas: int) -> None:
+    done = run("restore", backup, "--data-dir", tmp_path / "new", "--replicas", replicas)
+    assert done.exit_code == 0, done.output
+    before, after = stored_at(tmp_path / "store"), stored_at(tmp_path / "new")
+    assert before is not None
+    assert after is not None
+    assert after.cluster_id != before.cluster_id
+    assert asyncio.run(write(tmp_path / "new", replicas, 30)) == 30
+
+
+def test_members_of_several_processes_are_restored_one_by_one(backup: Path, tmp_path: Path) -> None:
+    cluster = "a=http://h:1,b=http://h:2,c=http://h:3"
+    stored = []
+    for name in ("a", "b", "c"):
+        done = run(
+            "restore", backup, "--data-dir", tmp_path / name, "--name", name, "--initial-cluster", cluster
+        )
+        assert done.exit_code == 0, done.output
+        stored.append(stored_at(tmp_path / name))
+    assert len({each.members for each in stored if each is not None}) == 3
+    assert len({each.cluster_id for each in stored if each is not None}) == 1
+    assert "start it with kube store member" in refused("save", tmp_path / "x", "--data-dir", tmp_path / "a")
+
+
+def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) -> None:
+    store, new = tmp_path / "store", tmp_path / "new"
+    assert "is not empty" in refused("restore", backup, "--data-dir", store)
+    assert "No such file" in refused("status", tmp_path / "none")
+    assert "holds no store" in refused("save", tmp_path / "x", "--data-dir", tmp_path)
+    assert "does not name the member 'z'" in refused(
+        "restore", backup, "--data-dir", new, "--name", "z", "--initial-cluster", "a=http://h:1"
+    )
+    assert "is not NAME=URL" in refused("restore", backup, "--data-dir", new, "--initial-cluster", "a")
+    backup.write_bytes(backup.read_bytes()[:-1])
+    assert "only a part of one" in refused("restore", backup, "--data-dir", new)
+    assert not new.exists()
+
+
+def test_a_store_that_runs_is_asked_over_its_endpoint_instead(tmp_path: Path) -> None:
+    directory = open_store(tmp_path / "store", 1, random.Random(1))
+    try:
+        assert "in use by the process" in refused("save", tmp_path / "x", "--data-dir", tmp_path / "store")
+    finally:
+        directory.close()
+    assert not list(tmp_path.glob("x*"))
