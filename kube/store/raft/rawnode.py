@@ -143,10 +143,15 @@ class RawNode:
         if voted or (has_entries and log.committed != self._commit):
             self._commit = log.committed
             hard_state = HardState(raft.term, raft.vote, log.committed)
+        # Lists of its own, be they empty: inputs that come while this Ready is outstanding are of the next one.
         if messages:
             raft.messages = []
+        else:
+            messages = []
         if read_states:
             raft.read_states = []
+        else:
+            read_states = []
         ready = self._outstanding = Ready(
             hard_state,
             snapshot,
