@@ -189,6 +189,11 @@ class Standalone(Replicas):
         return self._here.member
 
     @property
+    def applied_index(self) -> int:
+        """Of the member here; 0 while it does not run."""
+        return 0 if self._here.member is None else self._here.member.applied_index
+
+    @property
     def cluster_id(self) -> int:
         return self._cluster
 

@@ -230,14 +230,14 @@ async def _serve(flags: dict[str, Any]) -> None:
         parts.push_async_callback(system.stop)
         await start_members(system, store)
         server = await parts.enter_async_context(EtcdServer(store, guard, _server_config(flags)))
-        urls = await _listen(server.listen, clients, tls, "--listen-client-urls")
-        metrics_urls = await _listen(server.listen_metrics, metrics, tls, "--listen-metrics-urls")
+        urls = await listen(server.listen, clients, tls, "--listen-client-urls")
+        metrics_urls = await listen(server.listen_metrics, metrics, tls, "--listen-metrics-urls")
         tasks = await parts.enter_async_context(TaskOwner("store-serve"))
         compaction = _auto_compaction(flags, store, guard)
         if compaction is not None:
             tasks.start(compaction, name="auto-compaction")
         _announce(flags, urls, metrics_urls)
-        await _until(stopped, system)
+        await until(stopped, system)
 
 
 def _open_directory(flags: dict[str, Any], chance: Any, parts: contextlib.AsyncExitStack) -> Any:
@@ -256,12 +256,12 @@ def _open_directory(flags: dict[str, Any], chance: Any, parts: contextlib.AsyncE
     return directory
 
 
-async def _listen(listen: Any, urls: Sequence[Url], tls: Tls, flag: str) -> list[str]:
+async def listen(begin: Any, urls: Sequence[Url], tls: Tls, flag: str) -> list[str]:
     """The URLs that are served. Raises CommandError."""
     served = []
     for url in urls:
         try:
-            host, port = await listen(url.host, url.port, tls.context(flag) if url.secure else None)
+            host, port = await begin(url.host, url.port, tls.context(flag) if url.secure else None)
         except OSError as error:
             raise CommandError(
                 f"cannot listen at {url.host}:{url.port}: {error.strerror}; choose another with {flag}"
@@ -290,7 +290,7 @@ def _announce(flags: dict[str, Any], urls: list[str], metrics_urls: list[str]) -
     sys.stdout.flush()
 
 
-async def _until(stopped: asyncio.Event, system: Any) -> None:
+async def until(stopped: asyncio.Event, system: Any) -> None:
     """Wait for Ctrl-C. Raises what makes the store fail."""
     failing = asyncio.ensure_future(system.wait())  # noqa: TID251  # a process of its own; cancelled below
     failing.add_done_callback(lambda _: stopped.set())

@@ -19,6 +19,8 @@ class Channel(Enum):
 class Hello(msgspec.Struct, frozen=True, array_like=True):
     """``cluster`` and ``to`` are 0 where they are not known yet (MEMBERS). ``urls``: where ``from_`` can be dialled.
 
+    ``incarnation``: drawn by a process whose member keeps nothing beyond it; 0 otherwise.
+
     ``applied``: the index that the dialling member has applied. A member that is behind it may not know yet that the other one
     belongs to the store.
     """
@@ -29,6 +31,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     channel: Channel
     urls: tuple[str, ...] = ()
     applied: int = 0
+    incarnation: int = 0
 
 
 class Reason(Enum):
@@ -47,11 +50,14 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Members(msgspec.Struct, frozen=True, array_like=True):
-    """The answer to MEMBERS."""
+    """The answer to MEMBERS. ``known``: the first incarnation of the asking member that the answering process has heard of; 0 when it
+    may have been asked by others before it started.
+    """
 
     cluster: int
     members: tuple[MemberInfo, ...]
     removed: tuple[int, ...] = ()
+    known: int = 0
 
 
 class Admission(msgspec.Struct, frozen=True):

@@ -52,7 +52,7 @@ class Receiver(Protocol):
 
     def admission(self) -> Admission: ...
 
-    def members(self) -> Members: ...
+    def members(self, hello: Hello) -> Members: ...
 
     def admitted(self, incoming: "Incoming") -> None:
         """The handshake is done. Raises ProtocolError to refuse it all the same."""
@@ -134,7 +134,7 @@ class Incoming:
         if hello.channel is Channel.MEMBERS:
             self.hello = hello
             connection.send(FrameKind.WELCOME)
-            connection.send(FrameKind.MEMBERS, _encode(self._receiver.members()))
+            connection.send(FrameKind.MEMBERS, _encode(self._receiver.members(hello)))
             connection.close("answered")
             return
         self.hello = hello

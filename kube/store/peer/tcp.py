@@ -53,13 +53,18 @@ class TCPNetwork:
         tls: PeerTLS | None = None,
         applied: Callable[[], int] = lambda: 0,
         removed: Callable[[], None] = lambda: None,
+        fresh: bool = False,
     ) -> None:
-        """On a running loop. ``applied``: the index that the member's state machine has. Raises AddressError for bad files of ``tls``."""
+        """On a running loop. ``applied``: the index that the member's state machine has. ``fresh``: the member begins with this
+        process, so this has heard of every other one that ever spoke to it. Raises AddressError for bad files of ``tls``.
+        """
         self.cluster = cluster
         self.member = member
         self._clock = clock
         self._rng = rng
-        self._applied = applied
+        self.applied = applied
+        self._fresh = fresh
+        self._incarnations: dict[int, int] = {}
         self._told_removed = removed
         self._client_tls: ssl.SSLContext | None = None if tls is None else tls.client_context()
         self._tasks = TaskOwner("peers")
@@ -162,7 +167,7 @@ class TCPNetwork:
 
     def _hello(self, peer: int, channel: Channel) -> Hello:
         urls = next((each.peer_urls for each in self._table.members if each.id == self.member), ())
-        return Hello(self.cluster, self.member, peer, channel, urls, self._applied())
+        return Hello(self.cluster, self.member, peer, channel, urls, self.applied())
 
     def _disconnected(self, peer: int) -> None:
         self._deliver(PeerDisconnected(peer))
@@ -186,10 +191,13 @@ class TCPNetwork:
 
     def admission(self) -> Admission:
         ids = tuple(each.id for each in self._table.members)
-        return Admission(self.cluster, self.member, ids, self._table.removed, self._applied())
+        return Admission(self.cluster, self.member, ids, self._table.removed, self.applied())
 
-    def members(self) -> Members:
-        return Members(self.cluster, self._table.members, self._table.removed)
+    def members(self, hello: Hello) -> Members:
+        known = 0
+        if hello.incarnation and self._fresh:
+            known = self._incarnations.setdefault(hello.from_, hello.incarnation)
+        return Members(self.cluster, self._table.members, self._table.removed, known)
 
     def admitted(self, incoming: Incoming) -> None:
         hello = incoming.hello

@@ -36,14 +36,6 @@ class StoreFile(msgspec.Struct, frozen=True):
     format: int = codec.FORMAT
 
 
-class NewMember(msgspec.Struct, frozen=True):
-    """What a directory becomes that holds nothing yet: one member of a store whose other members are elsewhere."""
-
-    cluster_id: int
-    member: int
-    snapshot: Snapshot
-
-
 class StoreDirectory:
     """The storages of a store whose members live in this process, by member, and who waits for their disks.
 
