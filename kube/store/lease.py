@@ -20,6 +20,11 @@ REVOKE_RETRY = 3.0
 """Seconds after which an expired lease that still exists is reported again; etcd's expiredLeaseRetryInterval."""
 
 
+def least_ttl(election_timeout: float) -> int:
+    """Seconds that a lease must live at least: one and a half election timeouts, as etcd has it."""
+    return math.ceil(1.5 * election_timeout)
+
+
 class LeaseSnapshot(msgspec.Struct, frozen=True):
     id: int
     ttl: int

@@ -33,6 +33,7 @@ from kube.store.kv import (
     WatchSink,
     WatchStream,
 )
+from kube.store.lease import least_ttl
 from kube.store.mvcc.hashing import KeySpaceHash
 from kube.store.raft.messages import Snapshot
 from kube.store.replicas import Replicas, StoreConfig
@@ -229,6 +230,8 @@ class LocalStore:
     # ---- leases
 
     async def grant(self, ttl: int, lease: int = 0) -> LeaseGrant:
+        # Here and not where it is applied: members whose election timeouts differ must grant the same.
+        ttl = max(ttl, least_ttl(self._config.tick * self._config.election_ticks))
         request = LeaseGrantRequest(lease or self._rng.getrandbits(63) or 1, ttl)
         result = await self._propose(request, 16)
         assert isinstance(result, LeaseGrant)

@@ -3,7 +3,7 @@
 import pytest
 
 from kube.store.errors import LeaseExistsError, LeaseNotFoundError, LeaseTTLTooLargeError, StoreError
-from kube.store.lease import MAX_TTL, REVOKE_RETRY, Lessor
+from kube.store.lease import MAX_TTL, REVOKE_RETRY, Lessor, least_ttl
 
 
 class Now:
@@ -149,3 +149,8 @@ def test_a_new_leader_gives_the_whole_ttl_and_an_elections_time(now: Now) -> Non
     assert lessor.remaining(1) == 10
     now.seconds += 5
     assert lessor.expire() == [2]
+
+
+@pytest.mark.parametrize(("election", "ttl"), [(0.2, 1), (1.0, 2), (1.4, 3), (5.0, 8)], ids=str)
+def test_a_lease_covers_an_election(election: float, ttl: int) -> None:
+    assert least_ttl(election) == ttl

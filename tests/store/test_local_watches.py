@@ -49,6 +49,11 @@ async def test_a_lease_takes_its_keys_along(any_size: Any) -> None:
     assert await store.current_revision() == 5
 
 
+async def test_a_lease_is_granted_for_an_election_at_least(cluster: Make) -> None:
+    store = (await cluster(3, tick=0.1)).store
+    assert [(await store.grant(ttl)).ttl for ttl in (-1, 0, 1, 2, 3)] == [2, 2, 2, 2, 3]
+
+
 async def test_a_lease_that_is_kept_alive_stays(cluster: Make) -> None:
     net = await cluster(3)
     lease = await net.store.grant(10, 77)
