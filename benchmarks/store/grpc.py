@@ -50,6 +50,10 @@ OPS: dict[str, Callable[[int, int], Measured]] = {
 }
 
 
+_Case = tuple[Any, ...]
+"""Target, members, medium, sync, op, size, clients."""
+
+
 class Rows:
     """Rate, latencies, and what an operation costs either side."""
 
@@ -61,6 +65,10 @@ class Rows:
             report.row(f"{name}: server's CPU", "us"),
             report.row(f"{name}: the load's CPU", "us"),
         )
+
+    @property
+    def rates(self) -> list[float]:
+        return self._rows[0].samples
 
     def add(self, count: int, seconds: float, latencies: list[float], server: float, load: float) -> None:
         ordered = sorted(latencies)
@@ -186,10 +194,9 @@ def started(target: str, members: int, medium: str, sync: str) -> Iterator[Serve
             if medium == "memory" and members == 1 and sync == "fsync":
                 server = stack.enter_context(echo.server())
         elif target == "kube":
-            flags = ("--unsafe-no-fsync",) if sync == "nosync" and medium != "memory" else ()
             if medium != "memory" or sync == "fsync":
                 server = stack.enter_context(
-                    kube_store(name, replicas=members, below=PLACES[medium], flags=flags)
+                    kube_store(name, replicas=members, below=PLACES[medium], fsync=sync == "fsync")
                 )
         elif medium != "memory":
             [binary] = [path for version, path in etcd_binaries().items() if target == f"etcd-{version[:3]}"]
@@ -203,7 +210,7 @@ def started(target: str, members: int, medium: str, sync: str) -> Iterator[Serve
 def run(report: Report, arguments: list[str]) -> None:
     options = _options(arguments)
     report.settings |= vars(options)
-    rows: dict[tuple[Any, ...], Rows] = {}
+    rows: dict[_Case, Rows] = {}
     forms = list(product(options.targets, options.members, options.media, options.sync))
     for _, form in product(range(options.runs), forms):
         with started(*form) as server:
@@ -220,6 +227,19 @@ def run(report: Report, arguments: list[str]) -> None:
                 else:
                     loop = closed_loop(server, OPS[op](clients, size), clients, options.seconds, rows[case])
                 uvloop.run(loop)
+    _compare(report, rows)
+
+
+def _compare(report: Report, rows: dict[_Case, Rows]) -> None:
+    """The rate of this store as a share of each etcd's, run by run, where both did the same."""
+    for (target, *form), theirs in rows.items():
+        ours = rows.get(("kube", *form))
+        if not target.startswith("etcd") or ours is None:
+            continue
+        members, medium, sync, op, size, clients = form
+        name = f"{op} {size} B, {clients} clients, {members} on {medium}, {sync}: of {target}'s"
+        share = report.row(name, "", bar=0.25, better="more")
+        share.samples += [ours / theirs for ours, theirs in zip(ours.rates, theirs.rates, strict=True)]
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:

@@ -112,15 +112,14 @@ def etcd(binary: Path, name: str, *, members: int, below: str | None, fsync: boo
 
 
 @contextmanager
-def kube_store(
-    name: str, *, replicas: int, below: str | None, flags: tuple[str, ...] = ()
-) -> Iterator[Server]:
+def kube_store(name: str, *, replicas: int, below: str | None, fsync: bool = True) -> Iterator[Server]:
     """``kube store serve``: all replicas in one process. ``below`` None: in memory."""
     with ExitStack() as stack:
         root = stack.enter_context(directory(below))
         port = free_port()
-        command = [sys.executable, "-m", "kube.cli.main", "store", "serve", "--replicas", str(replicas)]
-        command += ["--listen-client-urls", f"http://127.0.0.1:{port}", *flags]
+        module = "kube.cli.main" if fsync else "benchmarks.store.nosync"
+        command = [sys.executable, "-m", module, "store", "serve", "--replicas", str(replicas)]
+        command += ["--listen-client-urls", f"http://127.0.0.1:{port}"]
         if below is not None:
             command += ["--data-dir", str(root / "data")]
         started = stack.enter_context(process(command, root / "log"))
