@@ -29,10 +29,14 @@ from kube.store.kv import (
 
 MAX_PENDING: Final = 10_000
 """Events that wait on one stream."""
+MAX_PENDING_BYTES: Final = 16_777_216
+"""Bytes of keys and values that wait on one stream."""
 FRAGMENT_BYTES: Final = 2_097_152
 """A response to a watch with fragments is cut above this: etcd's limit of a request with its overhead."""
 _RESPONSE_EVENTS: Final = 1_000
 """Events of one response, unless a single revision has more."""
+_RESPONSE_BYTES: Final = 1_048_576
+"""Bytes of keys and values of one response, unless a single revision has more: clients take 4 MiB by default."""
 _ENCODED: Final = 64
 """Batches whose encoding is kept for the other watches that get them."""
 NO_WATCH: Final = -1
@@ -78,19 +82,30 @@ def encode_events(events: Sequence[Event], *, prev_kv: bool) -> bytes:
     ).SerializeToString()
 
 
-def portions(events: tuple[Event, ...], most: int) -> list[tuple[Event, ...]]:
-    """Of about ``most`` events; those of one revision stay together."""
-    if len(events) <= most:
-        return [events]
+def weight(event: Event, *, prev_kv: bool) -> int:
+    """About how many bytes an event is on the wire."""
+    prev = event.prev_kv if prev_kv else None
+    return 64 + len(event.kv.key) + len(event.kv.value) + (0 if prev is None else len(prev.value))
+
+
+def portions(
+    events: tuple[Event, ...],
+    most: int = _RESPONSE_EVENTS,
+    most_bytes: int = _RESPONSE_BYTES,
+    *,
+    prev_kv: bool = False,
+) -> list[tuple[Event, ...]]:
+    """Of about ``most`` events and ``most_bytes``; those of one revision stay together."""
     found: list[tuple[Event, ...]] = []
-    start = 0
-    while start < len(events):
-        end = min(start + most, len(events))
-        while end < len(events) and events[end].kv.mod_revision == events[end - 1].kv.mod_revision:
-            end += 1
-        found.append(events[start:end])
-        start = end
-    return found
+    start = size = revision = 0
+    for index, event in enumerate(events):
+        size += weight(event, prev_kv=prev_kv)
+        is_full = index - start >= most or size > most_bytes
+        if is_full and index > start and event.kv.mod_revision != revision:
+            found.append(events[start:index])
+            start, size = index, weight(event, prev_kv=prev_kv)
+        revision = event.kv.mod_revision
+    return [*found, events[start:] if start else events]
 
 
 def fragments(events: tuple[Event, ...], most: int, *, prev_kv: bool) -> list[bytes]:
@@ -166,7 +181,8 @@ class WatchSession:
         self._watches: dict[int, Watch] = {}
         self._next_id = 0
         self._pending = 0
-        """Events in all queues."""
+        """Events in all queues, and their bytes."""
+        self._pending_bytes = 0
         self._control: deque[messages.WatchResponse] = deque()
         self._ready: dict[Watch, None] = {}
         """Watches with something queued."""
@@ -238,7 +254,8 @@ class WatchSession:
         watch.leave()
         self._watches.pop(watch.id, None)
         self._ready.pop(watch, None)
-        self._pending -= sum(len(batch.events) for batch in watch.pending)
+        for batch in watch.pending:
+            self._unqueued(watch, batch)
         watch.pending.clear()
         if self._progress_of.pop(watch, self) is None:
             self._progress_answered()
@@ -274,7 +291,7 @@ class WatchSession:
         error = batch.error
         if isinstance(error, SlowWatcherError):
             watch.resume_revision = error.resume_revision
-        elif batch.events and self._pending + len(batch.events) > MAX_PENDING and self._pending:
+        elif batch.events and self._pending and self._is_full(watch, batch):
             watch.resume_revision = batch.events[0].kv.mod_revision
         if watch.resume_revision:
             watch.leave()
@@ -287,8 +304,19 @@ class WatchSession:
             return
         watch.pending.append(batch)
         self._pending += len(batch.events)
+        self._pending_bytes += _weight(watch, batch)
         watch.register()
         self._offer(watch)
+
+    def _is_full(self, watch: Watch, batch: WatchBatch) -> bool:
+        return (
+            self._pending + len(batch.events) > MAX_PENDING
+            or self._pending_bytes + _weight(watch, batch) > MAX_PENDING_BYTES
+        )
+
+    def _unqueued(self, watch: Watch, batch: WatchBatch) -> None:
+        self._pending -= len(batch.events)
+        self._pending_bytes -= _weight(watch, batch)
 
     # ---- progress of all
 
@@ -342,7 +370,7 @@ class WatchSession:
     async def _write_pending(self, watch: Watch) -> None:
         while watch.pending and self._watches.get(watch.id) is watch:
             batch = watch.pending.popleft()
-            self._pending -= len(batch.events)
+            self._unqueued(watch, batch)
             if batch.error is not None:
                 await self._end(watch, batch.error)
             elif not batch.events:
@@ -354,7 +382,7 @@ class WatchSession:
             self._subscribe(watch, watch.resume_revision)
 
     async def _write_events(self, watch: Watch, batch: WatchBatch) -> None:
-        for events in portions(batch.events, _RESPONSE_EVENTS):
+        for events in portions(batch.events, prev_kv=watch.prev_kv):
             if self._watches.get(watch.id) is not watch:
                 return
             revision = batch.revision if events[-1] is batch.events[-1] else events[-1].kv.mod_revision
@@ -386,6 +414,10 @@ class WatchSession:
         else:
             response.cancel_reason = error.message
         await self._call.send(response)
+
+
+def _weight(watch: Watch, batch: WatchBatch) -> int:
+    return sum(weight(event, prev_kv=watch.prev_kv) for event in batch.events)
 
 
 class WatchService(Service):
