@@ -181,7 +181,7 @@ def _opened(path: Path, members: _Members) -> StoreDirectory:
 def _open_members(
     path: Path, stored: StoreFile, rng: random.Random, options: StorageOptions | None
 ) -> dict[int, WalStorage]:
-    sharing = Sharing()
+    sharing = Sharing() if len(stored.members) > 1 else None
     storages: dict[int, WalStorage] = {}
     try:
         for member in stored.members:

@@ -52,24 +52,25 @@ def _seed(offset: int, salt: int) -> int:
     return (salt + offset * _SPREAD) & 0xFFFFFFFF
 
 
-def moved_salt(offset: int) -> int:
-    """The salt with which a record of ``offset``, written without one, is sound where it is read alone, at offset 0."""
-    return (offset * _SPREAD) & 0xFFFFFFFF
-
-
 def record_at(data: memoryview, offset: int, salt: int) -> tuple[Record, int] | None:
     """The record at ``offset`` with the count of bytes that were synced when it was written; None when there is no sound one."""
     start = offset + FRAME_BYTES
-    length = payload_length(data[offset:start])
-    end = start + length
-    if length < 0 or end > len(data):
+    head = data[offset:start]
+    length = payload_length(head)
+    payload = data[start : start + length]
+    if length < 0 or not is_sound(head, payload, offset=offset, salt=salt):
         return None
-    magic, _, synced, crc = _FRAME.unpack_from(data, offset)
-    payload = data[start:end]
-    head = _FRAME.pack(magic, length, synced, 0)
-    if zlib.crc32(payload, zlib.crc32(head, _seed(offset, salt))) != crc:
-        return None
-    return Record(offset, end, payload), synced
+    synced: int = _FRAME.unpack(head)[2]
+    return Record(offset, start + length, payload), synced
+
+
+def is_sound(head: bytes | memoryview, payload: bytes | memoryview, *, offset: int, salt: int) -> bool:
+    """Whether the first FRAME_BYTES of a record and what follows them are what was written at ``offset``."""
+    magic, length, synced, crc = _FRAME.unpack(head)
+    if len(payload) != length:
+        return False
+    expected = zlib.crc32(payload, zlib.crc32(_FRAME.pack(magic, length, synced, 0), _seed(offset, salt)))
+    return bool(crc == expected)
 
 
 def payload_length(head: bytes | memoryview) -> int:

@@ -13,7 +13,7 @@ from kube.store.codec import SnapshotDecoder
 from kube.store.kv import KeyValue
 from kube.store.raft.messages import Snapshot
 from kube.store.wal.disk import Disk, File
-from kube.store.wal.record import FRAME_BYTES, DamagedError, frame, moved_salt, payload_length, record_at
+from kube.store.wal.record import FRAME_BYTES, DamagedError, frame, is_sound, payload_length
 from kube.store.wal.segment import Identity
 
 KEPT = 2
@@ -64,29 +64,28 @@ Read = Callable[[int, int], bytes]
 """``size`` bytes from ``offset`` on, fewer at the end."""
 
 
-def read_frames(name: str, read: Read) -> Iterator[bytes | memoryview]:
+def read_frames(name: str, read: Read) -> Iterator[bytes]:
     """The payloads of a snapshot's file but the last. Raises DamagedError."""
     offset = count = 0
-    last: memoryview | None = None
+    last: bytes | None = None
     while True:
         head = read(offset, FRAME_BYTES)
         length = payload_length(head)
         if length < 0:
             break
-        data = head + read(offset + FRAME_BYTES, length)
-        found = record_at(memoryview(data), 0, moved_salt(offset))
-        if found is None:
+        payload = read(offset + FRAME_BYTES, length)
+        if not is_sound(head, payload, offset=offset, salt=0):
             raise DamagedError(name, offset, "a piece of the snapshot is damaged")
         if last is not None:
             yield last
             count += 1
-        last = found[0].payload
-        offset += len(data)
+        last = payload
+        offset += FRAME_BYTES + length
     if last is None or _end(last) != count - 1:
         raise DamagedError(name, offset, "the snapshot is not whole")
 
 
-def _end(payload: memoryview) -> int:
+def _end(payload: bytes) -> int:
     try:
         return _decode_end(payload).pieces
     except msgspec.DecodeError:
@@ -94,7 +93,7 @@ def _end(payload: memoryview) -> int:
 
 
 def decode_frames(
-    name: str, payloads: Iterator[bytes | memoryview], known: Shared | None = None
+    name: str, payloads: Iterator[bytes], known: Shared | None = None
 ) -> tuple[Identity, Snapshot]:
     """Raises DamagedError, and CodecError for a newer format."""
     decoder = SnapshotDecoder(known)
