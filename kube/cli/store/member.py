@@ -15,6 +15,8 @@ from kube.cli.runner import end_at_ctrl_c, run
 from kube.cli.store.serve import DEFAULT_URL, Tls, listen, parse_urls, until
 
 DEFAULT_PEER_URL: Final = "http://127.0.0.1:2380"
+TICKS: Final = 2
+"""Of raft's time between two heartbeats; the more, the fewer members stand for election at the same moment."""
 HAND_OVER_SECONDS: Final = 0.7
 FAREWELL_SECONDS: Final = 0.5
 """Between the moment at which a member learns that it was removed and its end: what it still has to say goes out."""
@@ -84,11 +86,11 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
     help="Entries of the log between two snapshots.",
 )
 @click.option(
-    "--heartbeat-interval", default=50, show_default=True, type=click.IntRange(min=1), help="Milliseconds."
+    "--heartbeat-interval", default=40, show_default=True, type=click.IntRange(min=1), help="Milliseconds."
 )
 @click.option(
     "--election-timeout",
-    default=300,
+    default=200,
     show_default=True,
     type=click.IntRange(min=5),
     help="Milliseconds without a leader after which a member stands for election, up to twice as many.",
@@ -175,9 +177,9 @@ def _store_config(flags: dict[str, Any]) -> Any:
         )
     quota = {"quota_bytes": flags["quota_backend_bytes"]} if flags["quota_backend_bytes"] else {}
     return StoreConfig(
-        tick=heartbeat / 1000,
-        heartbeat_ticks=1,
-        election_ticks=round(election / heartbeat),
+        tick=heartbeat / 1000 / TICKS,
+        heartbeat_ticks=TICKS,
+        election_ticks=round(election * TICKS / heartbeat),
         snapshot_entries=flags["snapshot_count"],
         catch_up_entries=max(1, flags["snapshot_count"] // 2),
         **quota,
@@ -256,7 +258,7 @@ async def _start(  # noqa: PLR0917  # one caller
         fresh=not identity.stored,
     )
     parts.push_async_callback(network.aclose)
-    await network.listen(peer_urls)
+    peer_urls = await network.listen(peer_urls)
     kept = await _kept(flags, identity, chance, parts, peer_tls, clock)
     front = Standalone(
         config,
