@@ -239,8 +239,9 @@ class Member:
             self._machine = self.machine
             self._observer.state_replaced(self)
         if self.machine.members is not self._members:
-            self._members = self.machine.members
-            self._observer.members_changed(self)
+            before, self._members = self._members, self.machine.members
+            if before != self._members:  # a snapshot brings another object
+                self._observer.members_changed(self)
         if self.machine.watches.crowds:
             self._observer.crowds_waiting(self)
 
@@ -278,8 +279,14 @@ class Member:
                 with suppress(ProposalDroppedError):  # the lessor gives them again in a while
                     self.node.propose([(request, size_of(request)) for request in requests])
         if self._pruning:
-            kv = self.machine.kv
-            self._pruning = kv.prune(max(self.config.prune_changes, kv.unpruned // PRUNE_TICKS))
+            self._prune()
+
+    def _prune(self) -> None:
+        kv = self.machine.kv
+        base = kv.base_revision
+        self._pruning = kv.prune(max(self.config.prune_changes, kv.unpruned // PRUNE_TICKS))
+        if kv.base_revision != base and self.applied_index > self.storage.snapshot().index:
+            self._snapshot_due = self.applied_index  # the snapshot that is kept holds on to what was pruned
 
     # ---- Ready
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kube.store.apply import StateSnapshot
 from kube.store.errors import (
     CompactedError,
     EmptyKeyError,
@@ -483,3 +484,19 @@ async def test_a_comparison_over_a_range_and_a_nested_txn_reach_the_state_machin
     result = await net.store.txn(Txn((compare,), (Txn((), (Put(b"b", b""),)),)))
     assert result.succeeded
     assert (await net.store.range(b"b")).count == 1
+
+
+async def test_what_is_compacted_is_freed_though_few_writes_follow(cluster: Make) -> None:
+    """The snapshot that each member keeps must not hold on to it."""
+    net = await cluster(3, snapshot_entries=100, catch_up_entries=10)
+    store = net.store
+    for number in range(250):
+        await store.put(b"k", b"%d" % number)
+    await net.tick(3)
+    assert all(replica.storage.snapshot().index > 0 for replica in store.replicas.all())
+    await store.compact(await store.current_revision())
+    await net.tick(60)
+    for replica in store.replicas.all():
+        state = replica.storage.snapshot().data
+        assert isinstance(state, StateSnapshot)
+        assert [kv.value for kv in (*state.kv.bases, *state.kv.changes)] == [b"249"]
