@@ -62,7 +62,7 @@ def recover(
     """The member's snapshot, what follows it, and the log to go on with. Blocks. Raises CorruptError (DamagedError where a place
     can be named), CodecError for a newer format, OSError.
 
-    The last segment is written anew: after a failed sync the system may show what is not on disk.
+    The last segment is written anew: after a sync that failed the system may show what is not on disk.
     """
     disk = site.disk
     for name in disk.list():
@@ -220,18 +220,15 @@ def _check(disk: Disk, snapshot: Snapshot, tail: Tail) -> None:
 
 
 def _write_anew(site: Site, segments: list[Segment], last: _Open) -> Wal:
-    disk = site.disk
-    name = segments[-1].name
-    passing = f"{name}.tmp"
-    file = disk.create(passing)
+    """The last segment's sound bytes, written over themselves and synced. A crash in the middle leaves the same bytes, and a disk
+    that is full has room for them.
+    """
+    file = site.disk.open(segments[-1].name)
     try:
         file.write(0, bytes(last.data[: last.end]))
+        file.truncate(last.end)
         file.sync()
-        disk.rename(passing, name)
-        disk.sync_dir()
     except OSError:
         file.close()
-        if passing in disk.list():
-            disk.remove(passing)
         raise
     return Wal(site, segments, file, end=last.end, salt=last.header.salt)
