@@ -33,6 +33,7 @@ class Simulation:
         self.check_quorum = rng.random() < 0.8
         self.eager_commit = rng.random() < 0.5
         self.max_entries = rng.choice((1, 3, 1000))
+        self.thrifty = rng.choice((0, 0, 2, 100))
         self.loss = rng.choice((0.0, 0.0, 0.02, 0.2))
         self.delays = rng.choice(((1,), (1, 1, 2, 3), (1, 1, 1, 2, 3, 5, 40)))
         self.crashes = rng.choice((0.0, 0.002, 0.01, 0.02))
@@ -61,6 +62,7 @@ class Simulation:
             pre_vote=self.pre_vote,
             check_quorum=self.check_quorum,
             eager_commit=self.eager_commit,
+            thrifty=self.thrifty,
             max_entries_per_message=self.max_entries,
             max_inflight=self.rng.choice((1, 2, 256)),
             max_inflight_bytes=self.rng.choice((15, 1 << 20)),
