@@ -20,7 +20,15 @@ from kube.store.kv import MemberInfo
 from kube.store.membership import refused
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
-from kube.store.raft.messages import NO_NODE, AppendEntries, ConfChange, Entry, ReadState, Snapshot
+from kube.store.raft.messages import (
+    NO_NODE,
+    AppendEntries,
+    ConfChange,
+    Entry,
+    InstallSnapshot,
+    ReadState,
+    Snapshot,
+)
 from kube.store.raft.raft import ProposalDroppedError, Raft, Role
 from kube.store.raft.rawnode import RawNode, Ready
 from kube.store.raft.storage import StableStorage
@@ -29,7 +37,7 @@ from kube.store.transport import Delivery, PeerUnreachable, SnapshotReported, Tr
 from kube.store.wal.storage import WalStorage
 from kube.store.wal.syncer import Syncer
 
-PRUNE_TICKS = 50
+PRUNE_TICKS = 200
 """In so many ticks the memory that a compaction freed is mostly given back, however much it is."""
 
 
@@ -183,6 +191,7 @@ class Member:
         self._disk = storage if isinstance(storage, WalStorage) else None
         if self._disk is not None:
             self._handlers[AppendEntries] = self._append_if_room
+            self._handlers[InstallSnapshot] = self._install_if_room
         self._ready: Ready | None = None
         """What waits for the storage's sync."""
         self._unsettled = False
@@ -265,6 +274,11 @@ class Member:
         assert self._disk is not None
         entries = message.entries
         if not entries or self._disk.has_room(sum([entry.size + ENTRY_BYTES for entry in entries])):
+            self.raft.step(message)
+
+    def _install_if_room(self, message: InstallSnapshot) -> None:
+        assert self._disk is not None
+        if not self._disk.full:
             self.raft.step(message)
 
     def _tick(self, _: Tick) -> None:

@@ -17,6 +17,8 @@ from kube.store.mvcc.key_index import KeyIndex
 
 _PORTION = 64
 """Keys that pruning looks at in one step."""
+_KEYS_OF_A_CHANGE = 4
+"""To look at so many keys takes about as long as to prune one change."""
 
 _key: Callable[[KeyValue], bytes] = attrgetter("key")
 _mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
@@ -270,7 +272,7 @@ class KVStore:
 
     @property
     def unpruned(self) -> int:
-        """Changes and keys that ``prune`` has still to look at."""
+        """How many changes ``prune`` has still to look at, with four keys for a change."""
         if self._pruning is not None:
             return self._to_prune
         if self.base_revision == self.compact_revision:
@@ -280,10 +282,13 @@ class KVStore:
     def _prunable(self, floor: int) -> int:
         changes = self.changes
         passed = changes.position(floor + 1) - changes.position(self.base_revision + 1)
-        return passed + len(self.live) + len(self.dead)
+        return passed + (len(self.live) + len(self.dead)) // _KEYS_OF_A_CHANGE
 
     def prune(self, limit: int) -> bool:
-        """Free what compaction made unreachable, looking at about ``limit`` changes or keys. False when all is done."""
+        """Free what compaction made unreachable, looking at about ``limit`` changes, or four times as many keys.
+
+        False when all is done.
+        """
         if self._pruning is None:
             if self.base_revision == self.compact_revision:
                 return False
@@ -318,7 +323,7 @@ class KVStore:
                     base = get_at(key, floor)
                 if base is not None and base.mod_revision < floor:
                     bases.append(base)
-            yield len(portion)
+            yield _PORTION // _KEYS_OF_A_CHANGE
         self.bases = tuple(bases)
         self.base_revision = floor
         changes.drop_before(changes.position(floor))
