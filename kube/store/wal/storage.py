@@ -6,6 +6,7 @@ the log has grown by as much as there is state: so the disk takes each byte abou
 about twice the state.
 """
 
+import asyncio
 import random
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,8 @@ from kube.store.wal.snapshots import (
 )
 from kube.store.wal.syncer import Syncer
 
+SPACE_SECONDS = 0.5
+"""Between two looks for space that a member can't do without."""
 _log = get_logger(__name__)
 
 
@@ -199,17 +202,27 @@ class WalStorage(MemoryStorage):
         """Until all that was saved would survive a crash. Raises OSError; the storage is ``failed`` then."""
         incoming = self._incoming
         if incoming is not None:
-            try:
-                await self._write(incoming, syncer)
-            except OSError as error:
-                self._wal.failed = error
-                raise
+            await self._write_incoming(incoming, syncer)
             self._incoming = None
             if self._unmarked is not None:
                 self.save(None, [], must_sync=True)
         await syncer.run(partial(self._wal.flush, self.hard_state, self.last_index() + 1))
         if incoming is not None:
             await syncer.run(partial(self._release, incoming.index))
+
+    async def _write_incoming(self, snapshot: Snapshot, syncer: Syncer) -> None:
+        """Without it the member can't go on. So on a full disk it waits for space."""
+        while True:
+            try:
+                await self._write(snapshot, syncer)
+            except OSError as error:
+                if error.errno not in NO_SPACE:
+                    self._wal.failed = error
+                    raise
+                _log.error("no space for the leader's snapshot, waiting", directory=self.disk.path)
+            else:
+                return
+            await asyncio.sleep(SPACE_SECONDS)
 
     # ---- snapshots of the own state machine
 
