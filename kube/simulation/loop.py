@@ -24,6 +24,10 @@ class DeadlockError(RuntimeError):
     """Nothing is ready and no timer is armed: whatever the loop runs waits for nothing."""
 
 
+class LivelockError(RuntimeError):
+    """The loop has taken more turns than anything that ends would take."""
+
+
 class VirtualTimeLoop(asyncio.BaseEventLoop):
     """Callbacks run in the order in which they became ready; ``time`` starts at 0 and moves only between turns."""
 
@@ -32,6 +36,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self.turns = 0
         """Turns taken so far."""
+        self.max_turns = 1_000_000
 
     def time(self) -> float:
         return self._now
@@ -40,6 +45,8 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # the stock loop's heap
         ready = self._ready  # type: ignore[attr-defined]  # the stock loop's queue
         self.turns += 1
+        if self.turns > self.max_turns:
+            raise LivelockError(f"{self.turns} turns, and it is only {self._now:.3f} s")
         while scheduled and scheduled[0].cancelled():
             self._drop(heapq.heappop(scheduled))
         if not ready and not self._stopping:  # type: ignore[attr-defined]  # set by stop()
@@ -68,7 +75,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         """Nobody waits in a selector."""
 
     def call_soon_threadsafe(
-        self, callback: Callable[[Unpack[_Ts]], object], *args: Unpack[_Ts], context: Context | None = None
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """From the loop's own thread alone, where it is ``call_soon``."""
         if asyncio._get_running_loop() is not self:  # noqa: SLF001  # documented, and raises nothing outside of a loop

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from kube.simulation.trace import Trace
+from kube.store.peer.network import Talk
 from kube.store.raft.messages import AppendEntries, InstallSnapshot, Message
 from kube.store.transport import Delivery, Inbox, PeerUnreachable, SnapshotReported
 
@@ -83,7 +84,7 @@ class SimulatedNetwork:
     def _send(self, message: Message) -> None:
         rng, conditions = self._rng, self.conditions
         trace = self._trace
-        trace.event("send", *_brief(message))
+        trace.event("send", *brief(message))
         if (message.from_, message.to) in self._cut:
             trace.faults["cut"] += 1
             self._lost(message)
@@ -120,7 +121,7 @@ class SimulatedNetwork:
         if (message.from_, message.to) in self._cut:
             inbox = None
         delivered = inbox is not None and inbox(message)
-        self._trace.event("deliver" if delivered else "drop", *_brief(message))
+        self._trace.event("deliver" if delivered else "drop", *brief(message))
         if type(message) is InstallSnapshot:
             self._report(message.from_, SnapshotReported(message.to, delivered))
         elif not delivered:
@@ -141,9 +142,16 @@ class SimulatedNetwork:
             inbox(report)
 
 
-def _brief(message: Message) -> tuple[object, ...]:
+def brief(message: Message | Talk) -> tuple[object, ...]:
     """What a trace says of a message."""
-    brief = (type(message).__name__, message.from_, message.to, message.term)
+    short = (type(message).__name__, message.from_, message.to)
     if type(message) is AppendEntries:
-        return (*brief, message.prev_index, message.prev_term, len(message.entries), message.commit)
-    return brief
+        return (
+            *short,
+            message.term,
+            message.prev_index,
+            message.prev_term,
+            len(message.entries),
+            message.commit,
+        )
+    return short

@@ -101,7 +101,7 @@ class WatchClient:
         return record
 
     async def _open(self, record: WatchRecord) -> None:
-        while (store := self._store()) is None:
+        while (store := self._store()) is None:  # noqa: ASYNC110  # a client knows no better than to try again
             await asyncio.sleep(0.1)
         pushed = self._chance.random() < 0.4
         self.record = record

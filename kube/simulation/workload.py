@@ -35,6 +35,8 @@ from kube.store.requests import (
 
 KEYS = tuple(b"key/%d" % number for number in range(6))
 PREFIX = b"key/"
+MIN_TTL = 2
+"""Seconds; the store raises what is below one and a half election timeouts."""
 
 
 class Pace(Struct, frozen=True, kw_only=True):
@@ -196,7 +198,9 @@ class Requests:
         return Compact(max(1, self._history.acknowledged - int(self.chance.random() * 12))), False
 
     def grant(self) -> tuple[Asked, bool]:
-        return LeaseGrantRequest(self.chance.getrandbits(40) + 1, 1 + int(self.chance.random() * 4)), False
+        return LeaseGrantRequest(
+            self.chance.getrandbits(40) + 1, MIN_TTL + int(self.chance.random() * 4)
+        ), False
 
     def keep_alive(self) -> tuple[Asked, bool]:
         if not self.leases:
@@ -262,7 +266,7 @@ class Client:
 
     async def ask(self, request: Asked, *, serializable: bool = False) -> object:
         """The result, or the StoreError that was the answer; None when the client gave up."""
-        while (store := self._store()) is None:
+        while (store := self._store()) is None:  # noqa: ASYNC110  # a client knows no better than to try again
             await asyncio.sleep(0.1)
         operation = self._history.begin(self.number, request, self._loop.time(), serializable=serializable)
         try:

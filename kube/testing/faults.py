@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from kube.base.chance import Chance
-from kube.simulation.local_cluster import CrashPoint, Host, LocalCluster
+from kube.simulation.cluster import SimulatedCluster
 from kube.simulation.network import CALM, Conditions
+from kube.simulation.process import CrashPoint, Host, Shape
 from kube.simulation.trace import Trace
 
 _WEATHER = (
@@ -21,19 +22,22 @@ _WEATHER = (
 class Faults:
     """One fault after the other, each followed by a pause. A fault is chosen among those that make sense."""
 
-    def __init__(self, cluster: LocalCluster, chance: Chance, trace: Trace, *, calm: float) -> None:
+    def __init__(self, cluster: SimulatedCluster, chance: Chance, trace: Trace, *, calm: float) -> None:
         """``calm``: the longest pause between two faults, in seconds."""
         self._cluster = cluster
         self._chance = chance
         self._trace = trace
         self._calm = calm
+        on_disk = cluster.shape is not Shape.MEMORY
         self._kinds: tuple[tuple[int, Callable[[], Awaitable[None]]], ...] = (
             (4, self._partition),
             (4, self._weather),
             (3, self._pause),
             (5, self._crash),
-            (1, self._shut_down),
+            (0 if cluster.shape is Shape.STANDALONE else 1, self._shut_down),
             (1, self._skew),
+            (4 if on_disk else 0, self._lose_power),
+            (2 if on_disk else 0, self._trouble_disk),
         )
 
     async def run(self) -> None:
@@ -48,18 +52,25 @@ class Faults:
         cluster.calm()
         cluster.network.heal()
         cluster.network.conditions = CALM
-        cluster.clock.rate = 1.0
+        for process in cluster.processes.values():
+            process.clock.rate = 1.0
+            process.power.fuse = None
+            process.power.io_errors = 0
+            process.power.slow = 0.0
+            for platter in process.platters.values():
+                platter.capacity = None
         for member, host in cluster.hosts.items():
+            process = cluster.process_of(member)
             if host is Host.PAUSED:
-                cluster.resume(member)
-            elif host is Host.DOWN:
-                await cluster.boot(member)
+                process.resume(member)
+            elif host is Host.DOWN and process.store is not None and cluster.shape is not Shape.STANDALONE:
+                await process.boot(member)
 
     # ---- kinds
 
     def _some(self) -> int:
         """A member, the leader more often than the others."""
-        leader = self._cluster.store.leader
+        leader = self._cluster.leader
         if leader and self._chance.random() < 0.5:
             return leader
         return self._chance.choice(tuple(self._cluster.members))
@@ -96,11 +107,12 @@ class Faults:
         cluster = self._cluster
         paused = [member for member, host in cluster.hosts.items() if host is Host.PAUSED]
         if paused:
-            cluster.resume(self._chance.choice(paused))
+            member = self._chance.choice(paused)
+            cluster.process_of(member).resume(member)
             return
         member = self._some()
         if cluster.hosts[member] is Host.RUNNING:
-            cluster.pause(member)
+            cluster.process_of(member).pause(member)
             self._trace.fault("pause", member)
 
     async def _crash(self) -> None:
@@ -110,15 +122,44 @@ class Faults:
         cluster = self._cluster
         down = [member for member, host in cluster.hosts.items() if host is Host.DOWN]
         if down:
-            await cluster.boot(self._chance.choice(down))
+            member = self._chance.choice(down)
+            await cluster.process_of(member).boot(member)
             return
         member = self._some()
         if cluster.hosts[member] is Host.RUNNING and cluster.members[member] is not None:
             self._trace.fault("shut down", member)
-            await cluster.shut_down(member)
+            await cluster.process_of(member).shut_down(member)
 
     async def _skew(self) -> None:
-        clock = self._cluster.clock
+        clock = self._chance.choice(tuple(self._cluster.processes.values())).clock
         clock.rate = 1.0 if clock.rate != 1.0 else self._chance.choice((0.5, 0.9, 1.2, 2.0))
         clock.step(self._chance.choice((-3600.0, -1.0, 1.0, 3600.0)))
         self._trace.fault("clock skew")
+
+    async def _lose_power(self) -> None:
+        """Now, between two inputs, or within some operation of a disk to come; of several machines, now and then of all."""
+        chance = self._chance
+        processes = tuple(self._cluster.processes.values())
+        victims = processes if chance.random() < 0.2 else (chance.choice(processes),)
+        for process in victims:
+            if chance.random() < 0.3:
+                process.power.cut()
+            else:
+                process.power.fuse = 1 + int(chance.random() * 60)
+
+    async def _trouble_disk(self) -> None:
+        """Full, broken or slow; or well again."""
+        chance = self._chance
+        process = chance.choice(tuple(self._cluster.processes.values()))
+        platter = process.platters[chance.choice(process.members)]
+        if platter.capacity is not None or process.power.slow:
+            platter.capacity = None
+            process.power.slow = 0.0
+            return
+        roll = chance.random()
+        if roll < 0.4:
+            platter.capacity = platter.used + int(chance.random() * 3000)
+        elif roll < 0.7:
+            process.power.io_errors = 1
+        else:
+            process.power.slow = 1.5

@@ -1,21 +1,24 @@
-"""One seed, one run of a whole store under faults, with every promise checked. ``python -m kube.testing.simulation`` runs many."""
+"""One seed, one run of a whole store under faults, with every promise checked. ``kube.testing.seeds`` runs many."""
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
 from kube.base.chance import Chance
 from kube.base.tasks import TaskOwner
 from kube.simulation import loop
-from kube.simulation.clocks import SkewedClock
+from kube.simulation.cluster import SimulatedCluster
 from kube.simulation.history import History
-from kube.simulation.local_cluster import LocalCluster
+from kube.simulation.process import Shape
 from kube.simulation.trace import Trace
 from kube.simulation.watchers import WatchClient
 from kube.simulation.workload import Client, Pace
+from kube.store.errors import CompactedError
 from kube.store.kv import Put
+from kube.store.raft.messages import Snapshot
 from kube.store.replicas import StoreConfig
 from kube.testing.checkers.consistency import check_history
 from kube.testing.checkers.raft import RaftChecker
@@ -24,7 +27,9 @@ from kube.testing.checkers.violation import ViolationError
 from kube.testing.checkers.watch import check_complete, check_watch
 from kube.testing.faults import Faults
 
-EPOCH = 1_700_000_000.0
+SHAPES = (Shape.MEMORY, Shape.DIRECTORY, Shape.STANDALONE, Shape.STANDALONE)
+INITIAL = Snapshot(1, 1)
+"""Where the logs of members begin that run alone."""
 PATIENCE = 30.0
 """Seconds of simulated time within which a store must serve once all faults have stopped."""
 
@@ -44,7 +49,7 @@ def run_seed(seed: int, log: Callable[[str], None] | None = None) -> Outcome:
     try:
         return loop.run(_Run(seed, log).main())
     except Exception as error:
-        error.add_note(f"replay: .venv/bin/python -m kube.testing.simulation --first {seed} --seeds 1 --log")
+        error.add_note(f"replay: .venv/bin/python -m kube.testing.seeds --first {seed} --seeds 1 --log")
         raise
 
 
@@ -53,100 +58,109 @@ class _Run:
         self.seed = seed
         self.log = log
         self.chance = Chance(seed)
+        self.plan = self.chance.fork("plan")
 
     async def main(self) -> Outcome:
-        chance = self.chance
-        plan = chance.fork("plan")
         running = asyncio.get_running_loop()
-        trace = Trace(running.time, self.log)
-        config = _config(plan)
-        replay = Replay()
-        checker = RaftChecker(range(1, config.replicas + 1), replay)
-        cluster = LocalCluster(config, chance, trace, checker, clock=SkewedClock(EPOCH))
-        history = History()
-        await cluster.start()
-        faults = Faults(cluster, chance.fork("faults"), trace, calm=plan.choice((0.4, 1.0, 2.0)))
+        self.trace = Trace(running.time, self.log)
+        self.shape = self.plan.choice(SHAPES)
+        self.history = History()
+        self.replay = Replay()
+        self.checker = RaftChecker(self.replay, INITIAL if self.shape is Shape.STANDALONE else None)
+        self.cluster = SimulatedCluster(self.shape, _config(self.plan), self.chance, self.trace, self.checker)
+        await self.cluster.start()
+        clients, watchers = self._clients(), self._watchers()
+        everybody: list[Client | WatchClient] = [*clients, *watchers]
+        async with TaskOwner("clients") as owner:
+            for each in everybody:
+                owner.start(each.run(), name=f"client {each.number}")
+            await self._trouble(self.plan.choice((4.0, 6.0, 10.0)))
+            for each in everybody:
+                each.stopping = True
+            await self._settle(clients[0], watchers)
+        await self.cluster.stop()
+        self.cluster.check()
+        check_history(self.history, self.replay)
+        for watch in self.history.watches:
+            check_watch(watch, self.replay)
+        return Outcome(self.seed, self.trace.digest, running.time(), self.trace.events, dict(self._counts()))
+
+    def _clients(self) -> list[Client]:
+        plan = self.plan
         pace = Pace(think=(0.0, plan.choice((0.05, 0.15, 0.3))), patience=plan.choice((0.0, 0.0, 0.4)))
-        clients = [
+        return [
             Client(
                 number,
-                lambda: cluster.store,
-                history,
-                chance.fork(f"client {number}"),
-                trace=trace,
+                partial(self.cluster.store, number),
+                self.history,
+                self.chance.fork(f"client {number}"),
+                trace=self.trace,
                 pace=pace,
             )
             for number in range(1, 1 + plan.choice((2, 4, 5)))
         ]
-        watchers = [
+
+    def _watchers(self) -> list[WatchClient]:
+        replay = self.replay
+        return [
             WatchClient(
                 100 + number,
-                lambda: cluster.store,
-                history,
-                chance.fork(f"watcher {number}"),
-                trace=trace,
+                partial(self.cluster.store, number),
+                self.history,
+                self.chance.fork(f"watcher {number}"),
+                trace=self.trace,
                 newest=lambda: replay.state.revision,
                 compacted=lambda: replay.state.compact_revision,
             )
             for number in range(3)
         ]
-        async with TaskOwner("clients") as owner, TaskOwner("faults") as nemesis:
-            everybody: list[Client | WatchClient] = [*clients, *watchers]
-            tasks = [owner.start(each.run(), name=f"client {each.number}") for each in everybody]
-            nemesis.start(faults.run(), name="faults")
-            end = running.time() + plan.choice((4.0, 6.0, 10.0))
+
+    async def _trouble(self, seconds: float) -> None:
+        """Faults for so long, and then all is well again."""
+        running = asyncio.get_running_loop()
+        calm = self.plan.choice((0.4, 1.0, 2.0))
+        faults = Faults(self.cluster, self.chance.fork("faults"), self.trace, calm=calm)
+        async with TaskOwner("faults") as owner:
+            owner.start(faults.run(), name="faults")
+            end = running.time() + seconds
             while running.time() < end:
                 await asyncio.sleep(0.5)
-                cluster.check()
-            await nemesis.aclose()
-            await faults.stop()
-            for each in everybody:
-                each.stopping = True
-            await self._settle(cluster, history, clients[0], checker, watchers)
-            for task in tasks:
-                task.cancel()
-        await cluster.stop()
-        cluster.check()
-        check_history(history, replay)
-        for watch in history.watches:
-            check_watch(watch, replay)
-        counts = Counter(trace.faults)
-        counts["operations"] = len(history.operations)
-        counts["unknown"] = sum(each.unknown for each in history.operations)
-        counts["answered"] = sum(each.answered for each in history.operations)
-        counts["watches"] = len(history.watches)
-        counts["watch events"] = sum(
-            len(each.batch.events) for watch in history.watches for each in watch.responses
-        )
-        counts["entries"] = replay.index
-        counts["terms"] = len(checker.leaders)
-        counts["steps"] = checker.steps
-        return Outcome(self.seed, trace.digest, running.time(), trace.events, dict(counts))
+                self.cluster.check()
+                if owner.failed.done():
+                    owner.failed.result()
+        await faults.stop()
 
-    async def _settle(
-        self,
-        cluster: LocalCluster,
-        history: History,
-        client: Client,
-        checker: RaftChecker,
-        watchers: list[WatchClient],
-    ) -> None:
+    def _counts(self) -> Counter[str]:
+        counts = Counter(self.trace.faults)
+        operations, watches = self.history.operations, self.history.watches
+        counts[f"runs in {self.shape.value}"] += 1
+        counts["operations"] = len(operations)
+        counts["unknown"] = sum(each.unknown for each in operations)
+        counts["answered"] = sum(each.answered for each in operations)
+        counts["watches"] = len(watches)
+        counts["watch events"] = sum(len(each.batch.events) for watch in watches for each in watch.responses)
+        counts["watches compacted"] = sum(isinstance(each.error, CompactedError) for each in watches)
+        counts["entries"] = self.replay.index
+        counts["terms"] = len(self.checker.leaders)
+        counts["steps"] = self.checker.steps
+        counts["snapshots installed"] = self.checker.installed
+        return counts
+
+    async def _settle(self, client: Client, watchers: list[WatchClient]) -> None:
         """Liveness: once faults stop a write is acknowledged, every member has it, and every watch hears of it."""
         running = asyncio.get_running_loop()
+        cluster = self.cluster
         deadline = running.time() + PATIENCE
         while True:
             cluster.check()
-            result = await client.ask(Put(b"last", b"last-%d" % history.next()))
-            revision = getattr(result, "revision", 0)
+            result = await client.ask(Put(b"last", b"last-%d" % self.history.next()))
+            revision = int(getattr(result, "revision", 0))
             if revision:
                 break
             if running.time() > deadline:
                 raise ViolationError("progress once faults stop", f"no write was acknowledged: {result!r}")
             await asyncio.sleep(0.1)
-        while not all(
-            member is not None and member.machine.kv.revision >= revision
-            for member in cluster.members.values()
-        ):
+        while not self._all_have(revision):
             cluster.check()
             if running.time() > deadline:
                 behind = {id_: member and member.applied_index for id_, member in cluster.members.items()}
@@ -154,10 +168,16 @@ class _Run:
             await asyncio.sleep(0.1)
         for member in cluster.members.values():
             assert member is not None
-            checker.compare_whole(member)
+            self.checker.compare_whole(member)
         for watcher in watchers:
             if not await watcher.drain(revision) and watcher.record is not None:
                 check_complete(watcher.record, revision)
+
+    def _all_have(self, revision: int) -> bool:
+        return all(
+            member is not None and member.machine.kv.revision >= revision
+            for member in self.cluster.members.values()
+        )
 
 
 def _config(plan: Chance) -> StoreConfig:

@@ -5,6 +5,7 @@ Whoever runs members says when one starts, saves, sends, has handled something, 
 """
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from msgspec import Struct, field
 
@@ -27,30 +28,21 @@ from kube.testing.checkers.replay import Replay
 from kube.testing.checkers.violation import ViolationError
 
 
-class Shadow(Struct):
-    """What one member has promised to keep, and what was last seen of it.
+class Kept(Struct):
+    """A member's log and hard state: ``log`` follows ``base``, where its last snapshot from a leader put it."""
 
-    ``log``: the entries it has saved after ``base``, where its last snapshot from a leader put it. ``led``: term, last index
-    and its term while it leads.
-    """
-
-    member: int
     base: int = 0
     base_term: int = 0
     log: list[Entry] = field(default_factory=list)
     term: int = 0
     vote: int = 0
-    seen_term: int = 0
-    commit: int = 0
-    applied: int = 0
-    led: tuple[int, int, int] | None = None
 
     @property
     def last(self) -> int:
         return self.base + len(self.log)
 
     def term_at(self, index: int) -> int | None:
-        """None for what the shadow does not have."""
+        """None for what is not there."""
         if index == self.base:
             return self.base_term
         return self.log[index - self.base - 1].term if self.base < index <= self.last else None
@@ -58,60 +50,87 @@ class Shadow(Struct):
     def entry(self, index: int) -> Entry | None:
         return self.log[index - self.base - 1] if self.base < index <= self.last else None
 
+    def save(self, change: "Change") -> None:
+        if isinstance(change, Snapshot):
+            self.base, self.base_term, self.log = change.index, change.term, []
+            return
+        hard_state, entries = change
+        if hard_state is not None:
+            self.term, self.vote = hard_state.term, hard_state.vote
+        if entries:
+            del self.log[entries[0].index - self.base - 1 :]
+            self.log.extend(entries)
+
+    def copy(self) -> "Kept":
+        return Kept(self.base, self.base_term, list(self.log), self.term, self.vote)
+
+
+Change: TypeAlias = Snapshot | tuple[HardState | None, Sequence[Entry]]
+
+
+class Shadow(Struct):
+    """``kept``: what the member has saved. ``durable``: what it will have after a crash, and ``unsettled`` what lies between.
+
+    ``led``: term, last index and its term while it leads.
+    """
+
+    member: int
+    kept: Kept = field(default_factory=Kept)
+    durable: Kept = field(default_factory=Kept)
+    unsettled: list[Change] = field(default_factory=list)
+    seen_term: int = 0
+    commit: int = 0
+    applied: int = 0
+    led: tuple[int, int, int] | None = None
+
 
 class RaftChecker:
     """Raises ViolationError at the step that breaks a promise."""
 
-    def __init__(self, voters: Sequence[int], replay: Replay) -> None:
+    def __init__(self, replay: Replay, first: Snapshot | None = None) -> None:
+        """``first``: what the members of a new store begin with, where that is not nothing."""
         self.replay = replay
         self.leaders: dict[int, int] = {}
         """Who led each term."""
         self.steps = 0
+        self.installed = 0
+        """Snapshots that members have taken over from leaders."""
         self._terms: list[int] = [0]
         """The term of each committed entry, by index."""
-        self._shadows = {voter: Shadow(voter) for voter in voters}
+        self._shadows: dict[int, Shadow] = {}
         self._chain: dict[tuple[int, int], tuple[int, object]] = {}
         """By index and term of an entry: the term of the one before it, and its data."""
         self._votes: dict[tuple[int, int], int] = {}
+        for _ in range(first.index if first is not None else 0):
+            self._terms.append(first.term if first is not None else 0)
+            replay.commit(None)
 
-    def shadow(self, member: int) -> Shadow:
-        return self._shadows[member]
+    def begins(self, member: int, first: Snapshot | None = None) -> None:
+        """A member comes that has never been: with nothing, or with what the members of a new store begin with."""
+        shadow = self._shadows[member] = Shadow(member)
+        if first is not None:
+            shadow.kept = Kept(first.index, first.term, [], first.term)
+            shadow.durable = shadow.kept.copy()
 
     # ---- what is kept
 
     def saved(self, member: int, hard_state: HardState | None, entries: Sequence[Entry]) -> None:
-        """The member's storage has said that it will have these after a crash."""
         shadow = self._shadows[member]
-        if hard_state is not None:
-            self._saved_state(shadow, hard_state)
-        if not entries:
-            return
-        first = entries[0].index
-        if not shadow.base < first <= shadow.last + 1:
-            raise ViolationError("log matching", f"member {member} saves entry {first} after {shadow.last}")
-        if first <= shadow.commit:
-            raise ViolationError(
-                "commit never regresses", f"member {member} replaces {first} of {shadow.commit}"
-            )
-        del shadow.log[first - shadow.base - 1 :]
-        previous = shadow.term_at(first - 1) or 0
-        for entry in entries:
-            link = (previous, entry.data)
-            known = self._chain.setdefault((entry.index, entry.term), link)
-            if known[0] != link[0] or (known[1] is not link[1] and known[1] != link[1]):
+        kept = shadow.kept
+        if hard_state is not None and hard_state.term < kept.term:
+            raise ViolationError("terms grow", f"member {member} saves {hard_state.term} after {kept.term}")
+        if entries:
+            first = entries[0].index
+            if not kept.base < first <= kept.last + 1:
+                raise ViolationError("log matching", f"member {member} saves entry {first} after {kept.last}")
+            if first <= shadow.commit:
                 raise ViolationError(
-                    "log matching", f"member {member}: entry {entry.index} of term {entry.term} differs"
+                    "commit never regresses", f"member {member} replaces {first} of {shadow.commit}"
                 )
-            previous = entry.term
-        shadow.log.extend(entries)
-
-    def _saved_state(self, shadow: Shadow, state: HardState) -> None:
-        member = shadow.member
-        if state.term < shadow.term:
-            raise ViolationError("terms grow", f"member {member} saves {state.term} after {shadow.term}")
-        shadow.term, shadow.vote = state.term, state.vote
-        if state.vote:
-            self._voted(member, state.term, state.vote)
+            self._check_chain(member, kept.term_at(first - 1) or 0, entries)
+        change = (hard_state, tuple(entries))
+        kept.save(change)
+        shadow.unsettled.append(change)
 
     def _voted(self, member: int, term: int, candidate: int) -> None:
         voted = self._votes.setdefault((member, term), candidate)
@@ -120,36 +139,60 @@ class RaftChecker:
                 "one vote a term", f"member {member} for {voted} and {candidate} in term {term}"
             )
 
+    def _check_chain(self, member: int, previous: int, entries: Sequence[Entry]) -> None:
+        """An index and a term name one entry, and with it all before it."""
+        for entry in entries:
+            link = (previous, entry.data)
+            known = self._chain.setdefault((entry.index, entry.term), link)
+            if known[0] != link[0] or (known[1] is not link[1] and known[1] != link[1]):
+                raise ViolationError(
+                    "log matching", f"member {member}: entry {entry.index} of term {entry.term} differs"
+                )
+            previous = entry.term
+
     def restored(self, member: int, snapshot: Snapshot) -> None:
-        """The member's storage has taken over a leader's snapshot."""
         shadow = self._shadows[member]
         if snapshot.index < shadow.commit:
             raise ViolationError(
                 "commit never regresses", f"member {member} goes back to a snapshot of {snapshot.index}"
             )
-        shadow.base, shadow.base_term, shadow.log = snapshot.index, snapshot.term, []
+        self.installed += 1
+        shadow.kept.save(snapshot)
+        shadow.unsettled.append(snapshot)
+
+    def settled(self, member: int) -> None:
+        shadow = self._shadows[member]
+        if shadow.unsettled:
+            durable = shadow.durable
+            for change in shadow.unsettled:
+                durable.save(change)
+            shadow.unsettled.clear()
+            if durable.vote:
+                self._voted(member, durable.term, durable.vote)
 
     # ---- what is sent
 
-    def sent(self, message: Message, kept: HardState) -> None:
-        """``kept``: what its sender would have after a crash now (persist before send)."""
+    def sent(self, message: Message) -> None:
+        """Persist before send."""
         sender = message.from_
-        shadow = self._shadows[sender]
+        durable = self._shadows[sender].durable
         kind = type(message)
-        if message.term > kept.term and not (
-            isinstance(message, (RequestVote, VoteResponse)) and message.pre
-        ):
-            raise ViolationError("persist before send", f"member {sender}: {message} with only {kept} kept")
-        if isinstance(message, VoteResponse) and not message.pre and not message.rejected:
-            if message.term == kept.term and kept.vote != message.to:
+        pre = isinstance(message, (RequestVote, VoteResponse)) and message.pre
+        if message.term > durable.term and not pre:
+            raise ViolationError(
+                "persist before send", f"member {sender}: {message}, with term {durable.term} kept"
+            )
+        if isinstance(message, VoteResponse) and not pre and not message.rejected:
+            if message.term == durable.term and durable.vote != message.to:
                 raise ViolationError(
-                    "persist before send", f"member {sender}: {message} with only {kept} kept"
+                    "persist before send", f"member {sender}: {message}, with a vote for {durable.vote} kept"
                 )
             self._voted(sender, message.term, message.to)
         elif isinstance(message, AppendResponse):
-            if not message.rejected and message.index > shadow.last:
+            if not message.rejected and message.index > durable.last:
                 raise ViolationError(
-                    "persist before send", f"member {sender} acknowledges {message.index} of {shadow.last}"
+                    "persist before send",
+                    f"member {sender} acknowledges {message.index} with {durable.last} kept",
                 )
         elif kind is AppendEntries or kind is Heartbeat or kind is InstallSnapshot:
             self._leads(message.term, sender)
@@ -162,29 +205,29 @@ class RaftChecker:
     # ---- what is seen
 
     def started(self, member: Member) -> None:
-        """Built from its storage, which must have everything that it said it would."""
+        """Built from its storage, which has all that it said would survive, and of what came after it some first part."""
         shadow = self._shadows[member.id]
         raft = member.raft
-        if (raft.term, raft.vote) != (shadow.term, shadow.vote):
-            raise ViolationError(
-                "vote and term survive",
-                f"member {member.id} starts with term {raft.term} and vote {raft.vote}, not {shadow.term} and {shadow.vote}",
-            )
-        storage = member.storage
-        if storage.last_index() != shadow.last:
-            raise ViolationError(
-                "what is saved survives",
-                f"member {member.id}: log to {storage.last_index()}, not {shadow.last}",
-            )
-        for index in range(max(storage.first_index(), shadow.base + 1), shadow.last + 1):
-            kept = storage.entries(index, index + 1)[0]
-            if kept != shadow.entry(index):
-                raise ViolationError("what is saved survives", f"member {member.id}: entry {index} differs")
+        shadow.kept = self._found(member, shadow)
+        shadow.durable = shadow.kept.copy()
+        shadow.unsettled.clear()
         shadow.led = None
         shadow.seen_term = raft.term
-        shadow.commit = max(raft.log.committed, 0)
+        shadow.commit = raft.log.committed
         shadow.applied = member.applied_index
         self._compare(member)
+
+    def _found(self, member: Member, shadow: Shadow) -> Kept:
+        candidate = shadow.durable.copy()
+        difference = _difference(member, candidate)
+        for change in shadow.unsettled:
+            if difference is None:
+                break
+            candidate.save(change)
+            difference = _difference(member, candidate)
+        if difference is not None:
+            raise ViolationError("what is kept survives", f"member {member.id} starts with {difference}")
+        return candidate
 
     def handled(self, member: Member) -> None:
         """After every step."""
@@ -240,7 +283,7 @@ class RaftChecker:
     def _check_quorum(self, member: Member, index: int, term: int) -> None:
         """Commit means kept by a majority."""
         having = {
-            shadow.member: shadow.term_at(index) == term or shadow.base >= index
+            shadow.member: shadow.durable.term_at(index) == term or shadow.durable.base >= index
             for shadow in self._shadows.values()
         }
         for voters in _halves(member):
@@ -258,8 +301,8 @@ class RaftChecker:
             raise ViolationError(
                 "state machine safety", f"member {member.id} goes back to {member.applied_index}"
             )
-        for index in range(max(shadow.applied, shadow.base) + 1, member.applied_index + 1):
-            entry = shadow.entry(index)
+        for index in range(max(shadow.applied, shadow.kept.base) + 1, member.applied_index + 1):
+            entry = shadow.kept.entry(index)
             if entry is None:
                 raise ViolationError("state machine safety", f"member {member.id} applies {index} unsaved")
             self._commit(member.id, entry)
@@ -315,6 +358,20 @@ def _has(member: Member, index: int, term: int) -> bool:
         return log.term(index) == term
     except LogCompactedError:
         return True  # it is in the snapshot, which holds nothing that is not committed
+
+
+def _difference(member: Member, kept: Kept) -> str | None:
+    """In what the storage of a member differs from what it should be."""
+    storage, raft = member.storage, member.raft
+    if (raft.term, raft.vote) != (kept.term, kept.vote):
+        return f"term {raft.term} and vote {raft.vote}, not {kept.term} and {kept.vote}"
+    if storage.last_index() != kept.last:
+        return f"a log to {storage.last_index()}, not {kept.last}"
+    first = max(storage.first_index(), kept.base + 1)
+    for own in storage.entries(first, kept.last + 1) if first <= kept.last else ():
+        if own != kept.entry(own.index):
+            return f"another entry {own.index}"
+    return None
 
 
 def _halves(member: Member) -> tuple[tuple[int, ...], ...]:

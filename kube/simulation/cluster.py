@@ -1,0 +1,125 @@
+"""Whole stores under simulation: members of one process in memory or on disks, or each in a process of its own.
+
+What runs is the real thing: ``LocalStore`` or ``StandaloneStore``, members as actors, ``WalStorage``. Network, disks, power and clocks are not.
+"""
+
+from typing import Any
+
+from kube.base.chance import Chance
+from kube.base.tasks import TaskOwner
+from kube.simulation.network import SimulatedNetwork
+from kube.simulation.peers import Fabric
+from kube.simulation.process import CrashPoint, Host, Process, Shape
+from kube.simulation.trace import Trace
+from kube.simulation.witness import SimulatedCrashError, Witness
+from kube.store.kv import MemberInfo
+from kube.store.local import LocalStore
+from kube.store.member import Input, Member
+from kube.store.membership import MemberTable
+from kube.store.raft.messages import Message, Snapshot
+from kube.store.replicas import StoreConfig
+from kube.store.standalone import initial_snapshot
+from kube.store.wal.storage import first_snapshot
+
+
+class SimulatedCluster:
+    """``hosts`` says how each member is. Members that crash come back by themselves, as their supervisor has it, and machines
+    that have lost their power after a while.
+    """
+
+    def __init__(
+        self, shape: Shape, config: StoreConfig, chance: Chance, trace: Trace, witness: Witness
+    ) -> None:
+        self.shape = shape
+        self.config = config
+        self.trace = trace
+        self.chance = chance
+        self.witness = witness
+        self.members: dict[int, Member | None] = dict.fromkeys(range(1, config.replicas + 1))
+        self.hosts: dict[int, Host] = dict.fromkeys(self.members, Host.DOWN)
+        self.held: dict[int, list[Input]] = {member: [] for member in self.members}
+        self.failure: BaseException | None = None
+        """What must never happen, and did."""
+        self.network: SimulatedNetwork | Fabric
+        if shape is Shape.STANDALONE:
+            self.network = Fabric(chance.fork("network"), trace, self.tap)
+            infos = [MemberInfo(member, peer_urls=(f"http://{member}",)) for member in self.members]
+            self.first: Snapshot = initial_snapshot(MemberTable.of(infos))
+            self.processes = {member: Process(self, member, (member,)) for member in self.members}
+        else:
+            self.network = SimulatedNetwork(chance.fork("network"), trace, self.tap)
+            self.first = first_snapshot(tuple(self.members))
+            self.processes = {1: Process(self, 1, tuple(self.members))}
+        self.tasks = TaskOwner("machines", on_error=lambda _, error: self.failed(error))
+        self._pending: dict[int, CrashPoint] = {}
+        """Where each member is to crash the next time it comes by."""
+
+    # ---- the run
+
+    async def start(self) -> None:
+        for process in self.processes.values():
+            await process.start()
+        for process in self.processes.values():
+            assert process.store is not None
+            await process.store.ready()
+
+    async def stop(self) -> None:
+        await self.tasks.aclose()
+        for process in self.processes.values():
+            await process.stop()
+
+    def check(self) -> None:
+        """Raises what a witness has raised, or a member, or a machine."""
+        if self.failure is not None:
+            raise self.failure
+
+    def failed(self, error: BaseException) -> None:
+        if self.failure is None:
+            self.failure = error
+
+    def store(self, client: int) -> LocalStore | None:
+        """Where a client turns to; None while its machine is down."""
+        processes = tuple(self.processes.values())
+        return processes[client % len(processes)].store
+
+    @property
+    def leader(self) -> int:
+        """The member that leads in the newest term, 0 when none does."""
+        leaders = [member for member in self.members.values() if member is not None and member.leads]
+        return max(leaders, key=lambda each: each.raft.term).id if leaders else 0
+
+    def process_of(self, member: int) -> Process:
+        return self.processes.get(member) or self.processes[1]
+
+    # ---- crashes of a member alone
+
+    def crash(self, member: int, point: CrashPoint) -> None:
+        """The next time the member comes to ``point``."""
+        self._pending[member] = point
+
+    def crash_now(self, member: int, point: CrashPoint) -> None:
+        """Raises SimulatedCrashError when a crash at ``point`` is due."""
+        if self._pending.get(member) is point:
+            del self._pending[member]
+            self.trace.fault(point.value, member)
+            self.members[member] = None
+            self.held[member].clear()
+            raise SimulatedCrashError(f"member {member}: {point.value}")
+
+    def calm(self) -> None:
+        """No crash is due any more."""
+        self._pending.clear()
+
+    # ---- what is seen
+
+    def tap(self, message: Message) -> None:
+        self.crash_now(message.from_, CrashPoint.BEFORE_SEND)
+        self.watched(self.witness.sent, message)
+
+    def watched(self, tell: Any, what: Any) -> None:
+        """Tell the witness. What it raises ends the run, and the member's work at once."""
+        try:
+            tell(what)
+        except Exception as error:
+            self.failed(error)
+            raise
