@@ -47,6 +47,8 @@ SWEEP = 0.5
 """Seconds between two looks at what has waited too long."""
 PUMPED = 256
 """Watches of a crowd that are served in one turn of the loop."""
+THRIFTY = 16
+"""Entries by which one of three members may be behind the other two: they share a process, and its fate."""
 PROGRESS_SWEEPS = 20
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
 
@@ -186,6 +188,7 @@ class Replicas:
             election_ticks=config.election_ticks,
             heartbeat_ticks=config.heartbeat_ticks,
             eager_commit=False,
+            thrifty=THRIFTY,
         )
         member = Member(
             MemberConfig(

@@ -22,6 +22,10 @@ class Config(Struct, frozen=True, kw_only=True):
     ``eager_commit``: tell followers of a commit at once instead of with the next append or heartbeat; it costs a round
     of messages for each commit, and only reads and watches at followers gain.
 
+    ``thrifty``: entries by which a follower may be behind, and be sent none, while as many others as make a majority have
+    acknowledged all that there is. It is sent what it lacks when it is behind by more, when one of the others does not
+    answer, and with the next tick: a batch in place of many messages. 0: everybody is sent everything at once.
+
     A follower is sent no more than ``max_inflight`` appends and ``max_inflight_bytes`` (or what one append takes it above) that it
     has not acknowledged. A leader takes no proposals that would bring more than ``max_uncommitted_size`` bytes to wait for
     a quorum, unless none wait. ``disable_conf_change_validation``: the shell makes sure itself that configuration changes are
@@ -35,6 +39,7 @@ class Config(Struct, frozen=True, kw_only=True):
     check_quorum: bool = True
     read_only: ReadOnlyOption = ReadOnlyOption.SAFE
     eager_commit: bool = True
+    thrifty: int = 0
     max_entries_per_message: int = 1024
     max_size_per_message: int = 1 << 20
     max_inflight: int = 256
@@ -55,5 +60,5 @@ class Config(Struct, frozen=True, kw_only=True):
             *(self.max_entries_per_message, self.max_entries_per_ready, self.max_inflight),
             *(self.max_inflight_bytes, self.max_uncommitted_size),
         )
-        if min(limits) < 1:
+        if min(limits) < 1 or self.thrifty < 0:
             raise ValueError("limits are positive")

@@ -75,6 +75,8 @@ class Raft(RaftState):
         self.election_elapsed += 1
         if self.role is Role.LEADER:
             self.heartbeat_elapsed += 1
+            if self.config.thrifty:
+                replication.send_what_lacks(self)
             if self.election_elapsed >= self.config.election_ticks:
                 self.election_elapsed = 0
                 if self.config.check_quorum and not election.quorum_active(self):
@@ -123,7 +125,14 @@ class Raft(RaftState):
             count == 1 or size <= config.max_size_per_message
         )
         committed = log.committed
+        thrifty, needed = config.thrifty, 0
+        if thrifty:
+            needed = replication.needed_for_quorum(self)
         for member, progress in self.peers:
+            if thrifty:
+                if needed <= 0 and prev + count < progress.next + thrifty:
+                    continue
+                needed -= progress.match == prev and member in self.matched
             if whole and progress.next == first and not progress.paused:
                 # Whoever has all that came before gets the batch as it is, one tuple for all.
                 self.messages.append(
@@ -171,6 +180,8 @@ class Raft(RaftState):
         progress = self.progress.get(peer)
         if progress is not None and progress.state is ProgressState.REPLICATE:
             progress.become_probe()
+            if self.config.thrifty:
+                replication.send_what_lacks(self, but=peer)
 
     def report_snapshot(self, peer: int, *, delivered: bool) -> None:
         progress = self.progress.get(peer)

@@ -1,6 +1,7 @@
 """The leader's side of the log (Raft §5.3, §5.4.2): what it sends to each member, and what it commits."""
 
 from kube.store.raft.messages import (
+    NO_NODE,
     AppendEntries,
     AppendResponse,
     Entry,
@@ -9,6 +10,7 @@ from kube.store.raft.messages import (
     TimeoutNow,
 )
 from kube.store.raft.progress import Progress, ProgressState
+from kube.store.raft.quorum import MajorityConfig
 from kube.store.raft.reads import acknowledge_reads, lead_early_reads
 from kube.store.raft.state import RaftState
 from kube.store.raft.storage import LogCompactedError, SnapshotUnavailableError
@@ -61,6 +63,22 @@ def send_all(raft: RaftState, to: int, progress: Progress) -> None:
     log = raft.log
     while progress.next <= log.last_index and send_append(raft, to, progress, if_empty=False):
         pass
+
+
+def needed_for_quorum(raft: RaftState) -> int:
+    """How many others must have an entry of this leader's for it to be committed; all of them while the configuration is joint."""
+    voters = raft.voters
+    if isinstance(voters, MajorityConfig):
+        return voters.quorum - (raft.id in raft.matched)
+    return len(raft.peers)
+
+
+def send_what_lacks(raft: RaftState, but: int = NO_NODE) -> None:
+    """What a thrifty leader has kept back, to all but one."""
+    last = raft.log.last_index
+    for member, progress in raft.peers:
+        if progress.next <= last and member != but:
+            send_all(raft, member, progress)
 
 
 def _send_snapshot(raft: RaftState, to: int, progress: Progress) -> bool:

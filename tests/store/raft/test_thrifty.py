@@ -84,7 +84,7 @@ def test_what_a_peer_that_is_known_to_be_gone_should_have_confirmed_goes_to_the_
 
 def test_all_are_sent_everything_while_the_configuration_is_joint(network: Make) -> None:
     net = lead(network, 3, thrifty=100)
-    change = ConfChange((ConfChangeSingle(ConfChangeType.ADD_NODE, 3),), ConfChangeTransition.EXPLICIT)
+    change = ConfChange((ConfChangeSingle(ConfChangeType.ADD_NODE, 3),), ConfChangeTransition.JOINT_EXPLICIT)
     net.nodes[1].propose_conf_change(change)
     net.settle()
     net.nodes[1].apply_conf_change(change)
