@@ -19,6 +19,7 @@ from kube.cli.runner import end_at_ctrl_c, run
 
 DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
 REPLICAS: Final = (1, 3, 5)
+ETCD_HOST: Final = "127.0.0.1"
 GC_THRESHOLDS: Final = (50_000, 50, 100)
 """A server that allocates many long-lived objects pays for each collection of the young generation."""
 BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
@@ -45,6 +46,11 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
     help="A directory to keep everything in, for the next start too. Made if it is not there.",
+)
+@click.option(
+    "--etcd-port",
+    type=click.IntRange(0, 65535),
+    help="Serve the store at this port of 127.0.0.1 over etcd's gRPC API, without authentication. 0 picks a free one.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the API at.")
 @click.option(
@@ -74,6 +80,7 @@ def up(  # noqa: PLR0917  # click passes them by name
     store_certfile: str,
     store_keyfile: str,
     data_dir: Path | None,
+    etcd_port: int | None,
     host: str,
     port: int,
     path: Path,
@@ -85,14 +92,24 @@ def up(  # noqa: PLR0917  # click passes them by name
     The store is in memory, unless --data-dir names a directory or --store an etcd: when the command ends, the cluster is gone.
     """
     settings: dict[str, Any] = {"nodes": nodes, "replicas": int(replicas), "listen": (host, port)}
-    if store or store_cafile or store_certfile or store_keyfile:
-        settings["store"] = _etcd(store or "", store_cafile, store_certfile, store_keyfile)
+    if store is not None:
+        _refuse_with_store("replicas")
+        settings["store"] = _etcd(store, store_cafile, store_certfile, store_keyfile)
+    elif store_cafile or store_certfile or store_keyfile:
+        raise click.UsageError("--store-cafile, --store-certfile and --store-keyfile need --store")
     if data_dir is not None:
         if "store" in settings:
             raise click.UsageError(
                 "--data-dir is for the store of this process, --store for another one: give one of them"
             )
         settings["data_dir"] = data_dir.expanduser()
+    if etcd_port is not None:
+        if "store" in settings:
+            raise click.UsageError(
+                "--etcd-port serves the store of this process; with --store ask that etcd itself"
+            )
+        _check_etcd_extra()
+        settings["etcd_listen"] = (ETCD_HOST, etcd_port)
     target = path.expanduser()
     _check_writable(target)
     end_at_ctrl_c()
@@ -107,6 +124,16 @@ def up(  # noqa: PLR0917  # click passes them by name
         gc.enable()
 
 
+def _refuse_with_store(*names: str) -> None:
+    """What shapes the store of this process says nothing to an etcd. Raises click.UsageError."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
+            raise click.UsageError(
+                f"--{name} is for a store in this process, not for the one that --store names"
+            )
+
+
 def _etcd(url: str, ca_file: str, cert_file: str, key_file: str) -> Any:
     """Where the store is. Raises CommandError."""
     from kube.store.etcd3.config import EtcdURLError, parse_url  # noqa: PLC0415  # the store in process needs none of it
@@ -119,6 +146,16 @@ def _etcd(url: str, ca_file: str, cert_file: str, key_file: str) -> Any:
         require_etcd_extra()
         return parse_url(url, ca_file=ca_file, cert_file=cert_file, key_file=key_file)
     except (EtcdURLError, MissingExtraError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _check_etcd_extra() -> None:
+    """Raises CommandError with the command that installs what is missing."""
+    from kube.store.etcdpb.extra import MESSAGES, MissingExtraError, require_etcd_extra  # noqa: PLC0415  # as above
+
+    try:
+        require_etcd_extra(MESSAGES)
+    except MissingExtraError as error:
         raise CommandError(str(error)) from None
 
 
@@ -187,7 +224,9 @@ async def _unless(
     try:
         await starting
     except refusal as error:
-        raise CommandError(f"{error}; choose another with --port, or --port 0 for a free one") from None
+        raise CommandError(
+            f"{error}; choose another port with --port (or --etcd-port), or 0 for a free one"
+        ) from None
     except asyncio.CancelledError:
         if not stopped.is_set():
             raise
@@ -221,6 +260,9 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
         facts["replicas"] = 0
         facts["store"] = f"etcd at {', '.join(settings['store'].endpoints)}"
         where = f"store: {facts['store']}"
+    etcd = cluster.etcd_address
+    if etcd is not None:
+        facts["etcd"] = f"http://{etcd[0]}:{etcd[1]}"
     if as_json:
         click.echo(json.dumps(facts))
     else:
@@ -229,6 +271,8 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
             f"({settings['nodes']} nodes, {where})"
         )
         click.echo(f"Try:  kubectl --kubeconfig {path} get nodes")
+        if etcd is not None:
+            click.echo(f"      etcdctl --endpoints {facts['etcd']} get /registry --prefix --keys-only")
     sys.stdout.flush()
 
 

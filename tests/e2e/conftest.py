@@ -6,13 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.harness import Kubectl, Running, kubectls, missing, start, stop
+from tests.e2e.stores import MEMORY, store_flags
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = start(tmp_path_factory.mktemp("home"), "--nodes", "3")
-    yield running
-    assert stop(running) == 0
+def cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """In memory, unless a module names stores for it."""
+    with store_flags(getattr(request, "param", MEMORY), tmp_path_factory.mktemp("store")) as flags:
+        running = start(tmp_path_factory.mktemp("home"), "--nodes", "3", *flags)
+        yield running
+        assert stop(running) == 0
 
 
 @pytest.fixture(scope="module", params=kubectls())

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import Kubectl
+from tests.e2e.stores import STORES
+
+pytestmark = pytest.mark.parametrize("cluster", STORES, indirect=True, scope="module")
 
 EXAMPLE = "examples/guestbook"
 V6 = "web=registry.example/guestbook/frontend:v6"

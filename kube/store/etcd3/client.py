@@ -56,8 +56,8 @@ class Client:
         self.compact_revision = 0
         self._probe = messages.RangeRequest(key=config.prefix or b"\0", count_only=True)
         self._token = ""
-        self._lost = False
-        """No endpoint could be reached when last one was tried."""
+        self._connected: bool | None = None
+        """Whether an endpoint could be reached when last one was tried; None before there was one."""
 
     async def call(self, path: str, request: Any, asked: Asked = NOTHING, *, is_write: bool = False) -> Any:
         """The response of a unary method. Raises StoreError."""
@@ -143,16 +143,16 @@ class Client:
     def _judged(self, error: StoreError) -> StoreError:
         """Of several endpoints that cannot be reached each is named."""
         if isinstance(error, UnreachableError):
-            if not self._lost:
-                self._lost = True
+            if self._connected:
+                self._connected = False
                 log.warning("etcd cannot be reached", endpoints=self.endpoints.addresses, error=error.detail)
             return UnreachableError(self.endpoints.addresses, error.detail)
         return error
 
     def _found(self) -> None:
-        if self._lost:
-            self._lost = False
+        if self._connected is False:
             log.warning("etcd can be reached again", endpoints=self.endpoints.addresses)
+        self._connected = True
 
     def _share(self) -> float:
         """How long one of several members may take for a read before the next is asked."""
