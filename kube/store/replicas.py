@@ -317,9 +317,12 @@ class Replicas:
 
     def _check_disks(self, directory: StoreDirectory) -> None:
         """Raises DiskFullError when no majority can write."""
-        full = [storage for storage in directory.storages.values() if storage.full]
-        if len(full) > len(self.voters) - self._quorum:
-            raise DiskFullError(full[0].path)
+        room = 0
+        for storage in directory.storages.values():
+            if not storage.full:
+                room += 1
+        if room < self._quorum:
+            raise DiskFullError(directory.path)
 
     async def _check_quota(self, serving: Member, request: Request | ConfChange) -> None:
         """Raises NoSpaceError, and the NOSPACE alarm, which stays until somebody disarms it."""
@@ -363,8 +366,10 @@ class Replicas:
             await self._clock.sleep(self.config.corrupt_check)
             try:
                 await self.check_corruption()
-            except StoreError as error:  # nobody leads: the next comparison finds it again
-                self._log.error("the alarm could not be raised", error=str(error))
+            except (
+                StoreError
+            ) as error:  # nobody leads, or it was compacted meanwhile: the next comparison finds it
+                self._log.warning("the members' hashes could not be compared", error=str(error))
 
     def _submit(self, proposal: Proposal) -> None:
         """Hand a proposal to the leader, or keep it until there is one."""

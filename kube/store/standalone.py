@@ -13,7 +13,9 @@ import msgspec
 
 from kube.base.clock import Clock
 from kube.store.apply import StateMachine
+from kube.store.corruption import differing
 from kube.store.errors import (
+    CompactedError,
     LearnerNotReadyError,
     LeaseNotFoundError,
     NoLeaderError,
@@ -25,15 +27,17 @@ from kube.store.errors import (
     TooManyRequestsError,
 )
 from kube.store.forwarding import Forwarding, take_forward
-from kube.store.kv import MemberInfo
+from kube.store.kv import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.linearizable import LinearizableReads
 from kube.store.member import Campaign, Input, Member, MemberConfig, TransferLeadership
 from kube.store.membership import IN_SYNC, MemberTable
+from kube.store.mvcc.hashing import KeySpaceHash
 from kube.store.peer.messages import (
     Answer,
     Ask,
     Forward,
     Forwarded,
+    HashAt,
     LeaseRemaining,
     LeaseRenew,
     PromoteMember,
@@ -55,11 +59,15 @@ from kube.store.raft.messages import (
 )
 from kube.store.raft.raft import ProposalDroppedError
 from kube.store.raft.storage import MemoryStorage, StableStorage
-from kube.store.replicas import SWEEP, Replica, Replicas, StoreConfig
+from kube.store.replicas import HASH_PAUSE, SWEEP, Replica, Replicas, StoreConfig
 from kube.store.wal.directory import StoreDirectory
 
 CHANGE_BYTES = 256
 """What a change of members counts in the log, about."""
+
+
+HASH_PATIENCE = 60.0
+"""Seconds that another member has for the hash of its key space."""
 
 
 class ReadIndexWanted(msgspec.Struct, frozen=True):
@@ -126,6 +134,8 @@ class Standalone(Replicas):
         data = kept.snapshot().data
         self.table = MemberTable(getattr(data, "members", ()), getattr(data, "removed_members", ()))
         self._use_table(self.table)
+        if config.replicas == 1 and config.corrupt_check > 0:  # with more, it runs already
+            self._tasks.start(self._compare_replicas(), name="corrupt-check")
 
     # ---- the member
 
@@ -391,7 +401,12 @@ class Standalone(Replicas):
         self._network.say(Answer(question.from_, self.id, question.number, value, error))
 
     async def _answer_here(self, ask: Ask) -> float | int:
-        """As the leader. Raises NotLeaderError, and what the question itself raises."""
+        """As the leader, but for a hash. Raises NotLeaderError, and what the question itself raises."""
+        if isinstance(ask, HashAt):
+            made = await self._hash_at(ask.revision, HASH_PAUSE)
+            if made.compact_revision != ask.compact_revision:
+                raise CompactedError(ask.compact_revision, made.compact_revision)
+            return made.hash
         member = await self.reader()
         if not member.serving_term:
             raise NotLeaderError(self._raft_leader)
@@ -405,6 +420,35 @@ class Standalone(Replicas):
             case PromoteMember(learner):
                 await self._promote_here(learner)
                 return 0
+
+    # ---- equal hashes
+
+    async def check_corruption(self, pause: float = HASH_PAUSE) -> tuple[int, ...]:
+        """As the leader, ask the others for their hashes, as etcd's does. Who does not answer, or is behind, is not compared."""
+        member = self._here.member
+        if member is None or not member.serving_term:
+            return ()
+        own = await self._hash_at(member.machine.kv.revision, pause)
+        hashes = {self.id: own}
+        for peer in self.table.members:
+            if peer.id != self.id:
+                try:
+                    ask = HashAt(own.revision, own.compact_revision)
+                    answer = await self._questions.ask(peer.id, ask, HASH_PATIENCE)
+                except StoreError:
+                    continue
+                hashes[peer.id] = HashKV(int(answer or 0), own.revision, own.compact_revision)
+        corrupt = differing(hashes)
+        for each in corrupt:
+            await self.raise_alarm(Alarm(each, AlarmType.CORRUPT))
+        return corrupt
+
+    async def _hash_at(self, revision: int, pause: float) -> HashKV:
+        """Of the member here. Raises CompactedError, FutureRevisionError when it is behind."""
+        making = KeySpaceHash(self._member.machine.kv, revision)
+        while (made := making.step()) is None:
+            await self._clock.sleep(pause)
+        return made
 
     async def _promote_here(self, learner: int) -> None:
         """Raises MemberNotFoundError, MemberNotLearnerError, LearnerNotReadyError, NotEnoughStartedError."""

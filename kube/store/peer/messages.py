@@ -70,7 +70,14 @@ class PromoteMember(msgspec.Struct, frozen=True, tag=True):
     member: int
 
 
-Ask: TypeAlias = LeaseRenew | LeaseRemaining | PromoteMember
+class HashAt(msgspec.Struct, frozen=True, tag=True):
+    """Answered by any member: the hash of its key space at ``revision``, if it has compacted the same."""
+
+    revision: int
+    compact_revision: int
+
+
+Ask: TypeAlias = LeaseRenew | LeaseRemaining | PromoteMember | HashAt
 
 
 class Question(_Addressed, frozen=True, tag=True):
