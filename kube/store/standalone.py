@@ -150,6 +150,7 @@ class Standalone(Replicas):
                 ),
                 snapshot_entries=config.snapshot_entries,
                 catch_up_entries=config.catch_up_entries,
+                lease_extend=config.tick * config.election_ticks,
             ),
             self._here.storage,
             transport=self._transport,
