@@ -317,11 +317,11 @@ class Replicas:
 
     def _check_disks(self, directory: StoreDirectory) -> None:
         """Raises DiskFullError when no majority can write."""
-        room = 0
+        full = 0
         for storage in directory.storages.values():
-            if not storage.full:
-                room += 1
-        if room < self._quorum:
+            if storage.full:
+                full += 1
+        if full > len(self.voters) - self._quorum:
             raise DiskFullError(directory.path)
 
     async def _check_quota(self, serving: Member, request: Request | ConfChange) -> None:
