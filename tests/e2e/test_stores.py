@@ -96,14 +96,19 @@ def test_an_etcd_that_restarts_under_a_cluster(tmp_path: Path) -> None:
     server = etcd(DISTRO, tmp_path)
     server.start()
     running = start(tmp_path, "--nodes", "3", "--store", f"etcd://{server.endpoint}")
+    watches: list[subprocess.Popen[str]] = []
     try:
         kubectl = kubectl_for(running, tmp_path)
         watch = subprocess.Popen(
-            [kubectl.program, "get", "configmaps", "--watch-only", "-o", "name"],
+            [kubectl.program, "get", "configmaps", "--watch", "-o", "name"],
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             env=kubectl.environment,
         )
+        watches.append(watch)
+        assert watch.stdout is not None
+        assert "kube-root-ca.crt" in watch.stdout.readline()
         for number in range(2):
             kubectl("create", "configmap", f"before-{number}")
             server.kill()
@@ -117,12 +122,16 @@ def test_an_etcd_that_restarts_under_a_cluster(tmp_path: Path) -> None:
         wanted = [f"configmap/{when}-{number}" for number in range(2) for when in ("before", "after")]
         assert set(wanted) <= set(names)
         assert "configmap/never" not in names
-        assert watch.stdout is not None
-        seen = list(iter(lambda: watch.stdout.readline().strip(), wanted[-1]))
-        assert [line for line in seen if line in wanted] == wanted[:-1]
-        watch.kill()
-        watch.communicate()
+        seen: list[str] = []
+        while wanted[-1] not in seen:
+            line = watch.stdout.readline()
+            assert line, f"the watch has ended after {seen}"
+            seen.append(line.strip())
+        assert [line for line in seen if line in wanted] == wanted
     finally:
+        for watch in watches:
+            watch.kill()
+            watch.communicate()
         assert stop(running) == 0
         server.kill()
 
