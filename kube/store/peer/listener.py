@@ -7,19 +7,19 @@ import asyncio
 import errno
 import ssl
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 import msgspec
 
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
-from kube.base.tasks import TaskOwner
 from kube.store.codec import CodecError, SnapshotDecoder
 from kube.store.membership import host_and_port, is_secure
 from kube.store.peer.connection import Connection, ProtocolError
 from kube.store.peer.frames import FrameKind
 from kube.store.peer.handshake import Admission, Channel, Hello, Members, Refusal
 from kube.store.peer.messages import PeerMessage, decode_messages
+from kube.store.peer.server_tls import ServerTLS
 from kube.store.raft.messages import InstallSnapshot
 
 HANDSHAKE_TIMEOUT = 2.0
@@ -200,15 +200,13 @@ class _Strangers:
 class Listener:
     """Listens on the peer URLs of one member. ``sweep`` is to be called about twice a second."""
 
-    def __init__(
-        self, receiver: Receiver, clock: Clock, tasks: TaskOwner, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, receiver: Receiver, clock: Clock, tls: ssl.SSLContext | None) -> None:
         self._receiver = receiver
         self._clock = clock
-        self._tasks = tasks
         self._tls = tls
         self._servers: list[asyncio.Server] = []
         self._incoming: dict[Incoming, None] = {}
+        self._shaking: dict[ServerTLS, None] = {}
         self._closed = False
         self._strangers = _Strangers(clock.monotonic)
 
@@ -229,17 +227,14 @@ class Listener:
             )
         try:
             server = await asyncio.get_running_loop().create_server(
-                self._accept_secure if secure else self._accept_plain, host, port
+                self._accept_secure if secure else self._accept, host, port
             )
         except OSError as error:
             raise ListenError(f"cannot listen for peers on {url}: {_why(error)}") from None
         self._servers.append(server)
         return url if port else f"{url.rpartition(':')[0]}:{server.sockets[0].getsockname()[1]}"
 
-    def _accept_plain(self) -> Connection:
-        return self._new_connection()
-
-    def _new_connection(self) -> Connection:
+    def _accept(self) -> Connection:
         incoming = Incoming(self._receiver, self._strangers, self._accepted, self._forget)
         return Connection(incoming, self._clock.monotonic, accepted=True)
 
@@ -251,44 +246,32 @@ class Listener:
     def _forget(self, incoming: Incoming) -> None:
         self._incoming.pop(incoming, None)
 
-    # ---- TLS: the handshake is made here, so that its failure can be told
+    # ---- TLS
 
-    def _accept_secure(self) -> asyncio.Protocol:
-        return _Undecided(self._secure)
-
-    def _secure(self, transport: asyncio.Transport, undecided: "_Undecided") -> None:
-        if self._tasks.closed:
-            transport.abort()
-            return
-        self._tasks.start(self._handshake(transport, undecided), name="tls-handshake")
-
-    async def _handshake(self, transport: asyncio.Transport, undecided: "_Undecided") -> None:
+    def _accept_secure(self) -> ServerTLS:
         assert self._tls is not None
-        name = transport.get_extra_info("peername")
-        by = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else ""
-        try:
-            secured = await asyncio.get_running_loop().start_tls(
-                transport, undecided, self._tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_TIMEOUT
-            )
-        except OSError as error:
-            words = [getattr(error, name, "") for name in ("verify_message", "reason", "strerror")]
-            why = next(filter(None, words), "") or str(error) or "the other side gave up"
-            self._strangers.closed(by, f"TLS: {why}")
-            transport.abort()
-            return
-        if secured is None:
-            self._strangers.closed(by, "TLS: the other side gave up")
-            return
-        connection = self._new_connection()
-        secured.set_protocol(connection)
-        connection.connection_made(secured)
-        undecided.hand_over(connection)
+        shaking = ServerTLS(self._tls, self._shaken, self._not_shaken)
+        shaking.since = self._clock.monotonic()
+        self._shaking[shaking] = None
+        return shaking
+
+    def _shaken(self, tls: ServerTLS) -> Connection:
+        del self._shaking[tls]
+        return self._accept()
+
+    def _not_shaken(self, tls: ServerTLS, why: str) -> None:
+        del self._shaking[tls]
+        name = tls.get_extra_info("peername")
+        self._strangers.closed(f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "", why)
 
     # ---- time
 
     def sweep(self, patience: float) -> None:
         """End what has not said who it is in time, and what was silent for ``patience`` seconds."""
         now = self._clock.monotonic()
+        for tls in tuple(self._shaking):
+            if now - tls.since > HANDSHAKE_TIMEOUT:
+                tls.abort()
         for incoming in tuple(self._incoming):
             connection = incoming.connection
             if connection is None:
@@ -299,6 +282,8 @@ class Listener:
 
     async def aclose(self) -> None:
         self._closed = True
+        for tls in tuple(self._shaking):
+            tls.abort()
         for server in self._servers:
             server.close()
         await asyncio.sleep(0)  # what was accepted just now has its protocol then
@@ -306,32 +291,6 @@ class Listener:
             if incoming.connection is not None:
                 incoming.connection.fail("this member stops")
                 await incoming.connection.ended()
-
-
-class _Undecided(asyncio.Protocol):
-    """An accepted connection until its TLS stands; what comes with the end of the handshake is kept for who takes over."""
-
-    def __init__(self, made: Callable[[asyncio.Transport, "_Undecided"], None]) -> None:
-        self._made = made
-        self._data = b""
-        self._lost = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        accepted = cast("asyncio.Transport", transport)
-        accepted.pause_reading()
-        self._made(accepted, self)
-
-    def data_received(self, data: bytes) -> None:
-        self._data += data
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
-        self._lost = True
-
-    def hand_over(self, connection: Connection) -> None:
-        if self._data:
-            connection.data_received(self._data)
-        if self._lost:
-            connection.connection_lost(None)
 
 
 def _why(error: OSError) -> str:

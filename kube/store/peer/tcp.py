@@ -68,7 +68,7 @@ class TCPNetwork:
         self._told_removed = removed
         self._client_tls: ssl.SSLContext | None = None if tls is None else tls.client_context()
         self._tasks = TaskOwner("peers")
-        self._listener = Listener(self, clock, self._tasks, None if tls is None else tls.server_context())
+        self._listener = Listener(self, clock, None if tls is None else tls.server_context())
         self._table = MemberTable()
         self._inbox: Callable[[Delivery | Talk | PeerDisconnected], bool] | None = None
         self._links: dict[int, Link] = {}
