@@ -161,7 +161,9 @@ class RaftLog:
         if index <= self.committed:
             return False
         if index > self.last_index:
-            raise AssertionError(f"commit of {index}, which the log (to {self.last_index}) does not have")
+            raise AssertionError(
+                f"commit of {index}, which the log (to {self.last_index}) does not have: was it lost or cut?"
+            )
         self.committed = index
         return True
 

@@ -31,7 +31,9 @@ def lead_read(raft: RaftState, asker: int, context: int) -> bool:
     if raft.log.term(index) != raft.term:
         # What earlier terms committed is known only once this one has committed (Raft §8).
         raft.early_reads.append((asker, context))
-    elif raft.voters.voters == (raft.id,) or raft.config.read_only is ReadOnlyOption.LEASE:
+    elif raft.voters.voters == (raft.id,) or (
+        raft.config.read_only is ReadOnlyOption.LEASE and not raft.lease_waived
+    ):
         answer_read(raft, PendingRead(asker, context, index, 0))
     else:
         broadcast_heartbeat(raft, raft.reads.add(asker, context, index, raft.id))
@@ -43,6 +45,12 @@ def lead_early_reads(raft: RaftState) -> None:
     early, raft.early_reads = raft.early_reads, []
     for asker, context in early:
         lead_read(raft, asker, context)
+
+
+def recount_reads(raft: RaftState) -> None:
+    """The voters have changed, and some whom a read waited for may be none any more."""
+    if len(raft.reads):
+        acknowledge_reads(raft, raft.id, raft.reads.last_round)
 
 
 def acknowledge_reads(raft: RaftState, member: int, round_: int) -> None:

@@ -6,7 +6,7 @@ last one is applied at the leader, and nobody campaigns who has committed one an
 
 from kube.store.raft.confchange import ConfChangeError, changed
 from kube.store.raft.messages import NO_NODE, ConfChange, ConfState
-from kube.store.raft.reads import heartbeat
+from kube.store.raft.reads import heartbeat, recount_reads
 from kube.store.raft.replication import append_own, broadcast_append, maybe_commit, send_append
 from kube.store.raft.state import ProposalDroppedError, RaftState, Role
 from kube.store.raft.transfer import hand_over
@@ -51,6 +51,7 @@ def _lead_on(raft: RaftState) -> None:
     if raft.id not in raft.voters.voters:
         hand_over(raft)
         return
+    recount_reads(raft)
     if maybe_commit(raft):
         if not raft.eager_commit:
             broadcast_append(raft)

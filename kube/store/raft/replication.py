@@ -119,7 +119,7 @@ def on_append_response(raft: RaftState, message: AppendResponse) -> None:
     if progress.next <= log.last_index:
         send_all(raft, member, progress)
     if raft.transferee and member == raft.transferee and progress.match == log.last_index:
-        raft.messages.append(TimeoutNow(member, raft.id, raft.term))
+        urge(raft, member)
 
 
 def _on_append_rejected(raft: RaftState, message: AppendResponse, progress: Progress) -> None:
@@ -146,6 +146,12 @@ def on_heartbeat_response(raft: RaftState, message: HeartbeatResponse) -> None:
         send_append(raft, message.from_, progress)
     if message.context:
         acknowledge_reads(raft, message.from_, message.context)
+
+
+def urge(raft: RaftState, to: int) -> None:
+    """Tell a voter that has the whole log to campaign now."""
+    raft.lease_waived = True
+    raft.messages.append(TimeoutNow(to, raft.id, raft.term))
 
 
 def persisted(raft: RaftState, index: int, term: int) -> None:

@@ -61,6 +61,7 @@ class RaftState:
         "heartbeat_elapsed",
         "id",
         "leader",
+        "lease_waived",
         "log",
         "matched",
         "messages",
@@ -124,6 +125,8 @@ class RaftState:
         """(asker, context) of reads that wait for the first commit of this leader's term."""
         self.transferee = NO_NODE
         """Whom the leader hands over to; meanwhile it takes no proposals (dissertation §3.10)."""
+        self.lease_waived = False
+        """In this term somebody was told to campaign in spite of the leader's lease, on which no read may rely any more."""
         self.pending_conf_index = 0
         """No configuration change is proposed before this index is applied: one at a time."""
         self.uncommitted_size = 0

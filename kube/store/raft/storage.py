@@ -48,7 +48,8 @@ class StableStorage(Storage, Protocol):
     def save(self, hard_state: HardState | None, entries: list[Entry], *, must_sync: bool) -> None:
         """Keep both; when ``must_sync``, nothing may be sent before they would survive a crash.
 
-        What the log held at the entries' indexes and after is gone. A hard state of None is the one kept already.
+        What the log held at the entries' indexes and after is gone. A hard state of None is the one kept already. The hard
+        state's commit may be that of the entries: a crash that loses some of them must lose it too.
         """
         ...
 
@@ -57,7 +58,7 @@ class StableStorage(Storage, Protocol):
         ...
 
     def apply_snapshot(self, snapshot: Snapshot) -> None:
-        """Take over the leader's snapshot: the log starts anew after it."""
+        """Take over the leader's snapshot: the log starts anew after it. It survives a crash from here on."""
         ...
 
     def compact(self, index: int) -> None:

@@ -1,8 +1,8 @@
 """Leadership transfer (Raft dissertation §3.10): the leader brings a voter up to date and tells it to campaign at once."""
 
-from kube.store.raft.messages import NO_NODE, TimeoutNow
+from kube.store.raft.messages import NO_NODE
 from kube.store.raft.reads import broadcast_heartbeat
-from kube.store.raft.replication import send_append
+from kube.store.raft.replication import send_append, urge
 from kube.store.raft.state import RaftState, Role
 
 
@@ -19,7 +19,7 @@ def transfer_leadership(raft: RaftState, target: int) -> bool:
     raft.election_elapsed = 0
     progress = raft.progress[target]
     if progress.match == raft.log.last_index:
-        raft.messages.append(TimeoutNow(target, raft.id, raft.term))
+        urge(raft, target)
     else:
         send_append(raft, target, progress)
     return True
@@ -35,5 +35,5 @@ def hand_over(raft: RaftState) -> None:
     broadcast_heartbeat(raft, 0)
     ready = [voter for voter in raft.conf.voters if raft.progress[voter].match == log.last_index]
     if ready:
-        raft.messages.append(TimeoutNow(ready[0], raft.id, raft.term))
+        urge(raft, ready[0])
     raft.become_follower(raft.term, NO_NODE)
