@@ -8,7 +8,6 @@ import random
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -25,28 +24,33 @@ from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import AdministeredStore, prefix_end
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
-from tests.store.servers import DEBIAN, DISTRO, Server, etcd, kube_store, share_a_loop
+from kube.store.wal.directory import open_store
+from tests.store.servers import DEBIAN, DISTRO, Server, etcd, kube_members, kube_store, share_a_loop
 
 NUMBERS = count(1)
 
 
 class Servers:
-    """Those that run, by name."""
+    """Those that run, by name, and a directory for what else there is to keep."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._running: dict[str, Server] = {}
+        self.directory = directory
+        self._running: dict[str, list[Server]] = {}
 
-    def get(self, name: str, make: Callable[[Path], Server]) -> Server:
+    def get(self, name: str, make: Callable[[Path], list[Server]]) -> tuple[str, ...]:
+        """The endpoints of a store, which is started when it is first wanted."""
         if name not in self._running:
-            server = make(self._directory)
-            server.start()
-            self._running[name] = server
-        return self._running[name]
+            members = self._running[name] = make(self.directory)
+            for member in members:
+                member.launch()
+            for member in members:
+                member.wait()
+        return tuple(member.endpoint for member in self._running[name])
 
     def close(self) -> None:
-        for server in self._running.values():
-            server.kill()
+        for members in self._running.values():
+            for member in members:
+                member.kill()
 
 
 @pytest.fixture(scope="session")
@@ -80,30 +84,35 @@ class World:
 Open = Callable[[Servers], AbstractAsyncContextManager[AdministeredStore]]
 
 
-def in_process(replicas: int) -> Open:
+def in_process(replicas: int, *, on_disk: bool = False) -> Open:
     @asynccontextmanager
-    async def opened(_: Servers) -> AsyncIterator[AdministeredStore]:
+    async def opened(servers: Servers) -> AsyncIterator[AdministeredStore]:
         guard = StallGuard(SystemClock())
         guard.start()
         system = ActorSystem(clock=guard, chance=Chance(1))
-        store = LocalStore(StoreConfig(replicas=replicas), guard, random.Random(1))
+        directory = None
+        if on_disk:
+            directory = open_store(servers.directory / f"data-{next(NUMBERS)}", replicas, Chance(2))
+        store = LocalStore(StoreConfig(replicas=replicas), guard, random.Random(1), directory=directory)
         await start_members(system, store)
         try:
-            yield store  # type: ignore[misc]  # Administration comes in parts
+            yield store
         finally:
             await system.stop()
             await store.aclose()
+            if directory is not None:
+                directory.close()
             guard.stop()
 
     return opened
 
 
-def over_grpc(name: str, make: Callable[[Path], Server], prefix: bytes = b"") -> Open:
-    """``make`` starts the server ``name``, unless it runs."""
+def over_grpc(name: str, make: Callable[[Path], list[Server]], prefix: bytes = b"") -> Open:
+    """``make`` gives the members of the store ``name``, which are started unless they run."""
 
     @asynccontextmanager
     async def opened(servers: Servers) -> AsyncIterator[AdministeredStore]:
-        config = Etcd3Config(endpoints=(servers.get(name, make).endpoint,), prefix=prefix)
+        config = Etcd3Config(endpoints=servers.get(name, make), prefix=prefix)
         store = Etcd3Store(config, SystemClock())
         try:
             yield store
@@ -113,13 +122,20 @@ def over_grpc(name: str, make: Callable[[Path], Server], prefix: bytes = b"") ->
     return opened
 
 
+def of_etcd(version: str) -> Callable[[Path], list[Server]]:
+    return lambda directory: [etcd(version, directory)]
+
+
 STORES: dict[str, Open] = {
     "memory": in_process(1),
     "memory, 3 replicas": in_process(3),
-    "kube store serve": over_grpc("kube store serve", kube_store),
-    DEBIAN: over_grpc(DEBIAN, partial(etcd, DEBIAN)),
-    DISTRO: over_grpc(DISTRO, partial(etcd, DISTRO)),
-    f"{DISTRO} under a prefix": over_grpc(DISTRO, partial(etcd, DISTRO), b"/a prefix"),
+    "data directory": in_process(1, on_disk=True),
+    "data directory, 3 replicas": in_process(3, on_disk=True),
+    "kube store serve": over_grpc("kube store serve", lambda directory: [kube_store(directory)]),
+    "three processes": over_grpc("three processes", lambda directory: kube_members(directory, 3)),
+    DEBIAN: over_grpc(DEBIAN, of_etcd(DEBIAN)),
+    DISTRO: over_grpc(DISTRO, of_etcd(DISTRO)),
+    f"{DISTRO} under a prefix": over_grpc(DISTRO, of_etcd(DISTRO), b"/a prefix"),
 }
 
 
