@@ -2,7 +2,8 @@
 
 `kube bench store/grpc [--targets etcd-3.5 kube] [--clients 1 64 1000] [--sizes 256 2048] [--ops put cas range range100 watch]
 [--members 1 3] [--media memory tmpfs disk] [--sync fsync nosync] [--seconds 1.5] [--runs 3]`. The servers take turns, so that a
-machine that is busy for a while is so for all of them.
+machine that is busy for a while is so for all of them. `kube` is `kube store serve`, all replicas in one process; `kube-member` is
+`kube store member`, a process each as etcd has.
 
 The load comes from one process of this project's own (`benchmarks/store/http2.py`, uvloop); `--targets load --media memory --ops
 put` has nothing behind it and says what the load alone can do. What the server's processes and the
@@ -23,7 +24,7 @@ import uvloop
 from benchmarks.harness import Report
 from benchmarks.store import echo, workloads
 from benchmarks.store.http2 import Caller, Duplex, Workload, connect, during
-from benchmarks.store.servers import Server, etcd, etcd_binaries, kube_store
+from benchmarks.store.servers import Server, etcd, etcd_binaries, kube_members, kube_store
 from kube.store.etcdpb import messages
 
 DESCRIPTION = "closed loop; the server is empty and has a leader before the clock starts, and is asked afterwards what it holds"
@@ -193,12 +194,15 @@ def started(target: str, members: int, medium: str, sync: str) -> Iterator[Serve
         if target == "load":
             if medium == "memory" and members == 1 and sync == "fsync":
                 server = stack.enter_context(echo.server())
-        elif target == "kube":
-            if medium != "memory" or sync == "fsync":
-                server = stack.enter_context(
-                    kube_store(name, replicas=members, below=PLACES[medium], fsync=sync == "fsync")
-                )
-        elif medium != "memory":
+        elif target == "kube" and (medium != "memory" or sync == "fsync"):
+            server = stack.enter_context(
+                kube_store(name, replicas=members, below=PLACES[medium], fsync=sync == "fsync")
+            )
+        elif target == "kube-member" and (medium != "memory" or sync == "fsync"):
+            server = stack.enter_context(
+                kube_members(name, members=members, below=PLACES[medium], fsync=sync == "fsync")
+            )
+        elif target.startswith("etcd") and medium != "memory":
             [binary] = [path for version, path in etcd_binaries().items() if target == f"etcd-{version[:3]}"]
             if sync == "fsync" or target != "etcd-3.4":  # it has no such flag
                 server = stack.enter_context(
@@ -232,21 +236,21 @@ def run(report: Report, arguments: list[str]) -> None:
 
 def _compare(report: Report, rows: dict[_Case, Rows]) -> None:
     """The rate of this store as a share of each etcd's, run by run, where both did the same."""
-    for (target, *form), theirs in rows.items():
-        ours = rows.get(("kube", *form))
-        if not target.startswith("etcd") or ours is None:
-            continue
+    for (target, *form), ours in rows.items():
         members, medium, sync, op, size, clients = form
-        name = f"{op} {size} B, {clients} clients, {members} on {medium}, {sync}: of {target}'s"
-        share = report.row(name, "", bar=0.25, better="more")
-        share.samples += [ours / theirs for ours, theirs in zip(ours.rates, theirs.rates, strict=True)]
+        for other, theirs in rows.items():
+            if not target.startswith("kube") or not other[0].startswith("etcd") or [*other[1:]] != form:
+                continue
+            name = f"{op} {size} B, {clients} clients, {members} on {medium}, {sync}: {target} of {other[0]}"
+            share = report.row(name, "", bar=0.25, better="more")
+            share.samples += [own / their for own, their in zip(ours.rates, theirs.rates, strict=True)]
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     known = [f"etcd-{version[:3]}" for version in etcd_binaries()]
     parser = argparse.ArgumentParser(prog="kube bench store/grpc", description=__doc__)
     parser.add_argument(
-        "--targets", nargs="+", choices=[*known, "kube", "load"], default=["etcd-3.5", "kube"]
+        "--targets", nargs="+", choices=[*known, "kube", "kube-member", "load"], default=["etcd-3.5", "kube"]
     )
     parser.add_argument("--ops", nargs="+", choices=[*OPS, "watch"], default=["put", "cas", "range", "watch"])
     parser.add_argument("--clients", nargs="+", type=int, default=[1, 64, 1000])

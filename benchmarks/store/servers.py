@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -92,23 +92,46 @@ def process(command: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def etcd(binary: Path, name: str, *, members: int, below: str | None, fsync: bool) -> Iterator[Server]:
-    """``below``: the directory in which it keeps its data, on a disk or on a tmpfs."""
+def cluster(
+    command: list[str], flags: list[str], name: str, *, members: int, below: str | None
+) -> Iterator[Server]:
+    """Members as processes of their own: etcd's, or this project's, which take the same flags.
+
+    ``below``: the directory in which they keep their data, on a disk or on a tmpfs; None: in memory.
+    """
     with ExitStack() as stack:
         root = stack.enter_context(directory(below))
         ports = [(free_port(), free_port()) for _ in range(members)]
-        cluster = ",".join(f"m{number}=http://127.0.0.1:{peer}" for number, (_, peer) in enumerate(ports))
+        initial = ",".join(f"m{number}=http://127.0.0.1:{peer}" for number, (_, peer) in enumerate(ports))
         started = []
         for number, (client, peer) in enumerate(ports):
-            command = [str(binary), "--name", f"m{number}", "--data-dir", str(root / f"m{number}")]
+            own = ["--name", f"m{number}", "--initial-cluster", initial]
+            if below is not None:
+                own += ["--data-dir", str(root / f"m{number}")]
             for flag in ("--listen-client-urls", "--advertise-client-urls"):
-                command += [flag, f"http://127.0.0.1:{client}"]
+                own += [flag, f"http://127.0.0.1:{client}"]
             for flag in ("--listen-peer-urls", "--initial-advertise-peer-urls"):
-                command += [flag, f"http://127.0.0.1:{peer}"]
-            command += ["--initial-cluster", cluster, "--quota-backend-bytes", str(8 << 30)]
-            command += ["--log-level", "error", *([] if fsync else ["--unsafe-no-fsync"])]
-            started.append(stack.enter_context(process(command, root / f"m{number}.log")))
+                own += [flag, f"http://127.0.0.1:{peer}"]
+            own += ["--quota-backend-bytes", str(8 << 30), "--log-level", "error"]
+            log = root / f"m{number}.log"
+            started.append(stack.enter_context(process([*command, *own, *flags], log)))
         yield serving(name, [client for client, _ in ports], started, root / "m0.log")
+
+
+def etcd(
+    binary: Path, name: str, *, members: int, below: str | None, fsync: bool
+) -> AbstractContextManager[Server]:
+    """A ``cluster`` of real etcds."""
+    flags = [] if fsync else ["--unsafe-no-fsync"]
+    return cluster([str(binary)], flags, name, members=members, below=below)
+
+
+def kube_members(
+    name: str, *, members: int, below: str | None, fsync: bool
+) -> AbstractContextManager[Server]:
+    """A ``cluster`` of ``kube store member``."""
+    module = "kube.cli.main" if fsync else "benchmarks.store.nosync"
+    return cluster([sys.executable, "-m", module, "store", "member"], [], name, members=members, below=below)
 
 
 @contextmanager
