@@ -27,6 +27,10 @@ PIECE_BYTES = 64 << 10
 DIGEST_BYTES = 32
 
 
+_BOLT_MAGIC = bytes.fromhex("edda0ced")
+"""In the first page of a bbolt file, little-endian 0xED0CDAED: what etcd's backups are."""
+
+
 class BackupError(Exception):
     """The file is no backup that can be used; the text tells a user why."""
 
@@ -68,7 +72,11 @@ def read_backup(path: Path) -> tuple[Identity, Snapshot]:
 
     try:
         return decode_frames(str(path), read_frames(str(path), read))
-    except (CodecError, DamagedError) as error:
+    except DamagedError as error:
+        if body[16:20] == _BOLT_MAGIC:
+            raise BackupError(f"{path} is a backup of etcd's own: restore it with etcdutl") from None
+        raise BackupError(f"{path} is no backup of this program's: {error.detail}") from None
+    except CodecError as error:
         raise BackupError(f"{path} is no backup of this program's: {error}") from None
 
 

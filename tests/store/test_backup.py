@@ -98,3 +98,10 @@ def test_a_store_made_of_it_has_members_of_its_own_and_everything_else() -> None
     again = StateMachine.restore(fresh.data, lambda: 0.0)
     assert again.hash_kv() == made.hash_kv()
     assert again.lessor.ids() == (5,)
+
+
+def test_a_backup_of_etcds_own_is_told_by_its_name(backup: Path) -> None:
+    page = bytes(16) + (0xED0CDAED).to_bytes(4, "little") + bytes(492)
+    backup.write_bytes(page + hashlib.sha256(page).digest())
+    with pytest.raises(BackupError, match="restore it with etcdutl"):
+        read_backup(backup)
