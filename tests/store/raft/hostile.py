@@ -37,6 +37,7 @@ class Simulation:
         self.loss = rng.choice((0.0, 0.0, 0.02, 0.2))
         self.delays = rng.choice(((1,), (1, 1, 2, 3), (1, 1, 1, 2, 3, 5, 40)))
         self.crashes = rng.choice((0.0, 0.002, 0.01, 0.02))
+        self.churn = rng.choice((0.05, 0.05, 0.25))
         self.slow_disk = rng.choice((0.0, 0.0, 0.3))
         self.network: list[tuple[int, Message]] = []
         self.cut: dict[tuple[int, int], None] = {}
@@ -223,7 +224,7 @@ class Simulation:
             self.compact(host)
         elif roll < 0.58:
             self.transfer()
-        elif roll < 0.63:
+        elif roll < 0.58 + self.churn:
             self.change_members()
         elif roll > 1 - self.crashes:
             self.faults["crash"] += host.node is not None
