@@ -269,6 +269,7 @@ class LocalStore:
             keys=len(kv.live),
             db_size=kv.size,
             db_size_in_use=kv.size_in_use,
+            is_learner=member.id in raft.conf.learners,
             errors=tuple(
                 f"memberID:{alarm.member} alarm:{alarm.type.name} " for alarm in member.machine.alarms
             ),

@@ -5,9 +5,9 @@ table of members refuses it again when it is applied, where it is decided.
 """
 
 import random
-from collections.abc import Callable
 
 from kube.base.clock import Clock
+from kube.base.logging import get_logger
 from kube.store.errors import NotEnoughStartedError, StoreError, UnhealthyClusterError
 from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
@@ -34,13 +34,17 @@ class StandaloneStore(LocalStore):
         front: Standalone,
         network: PeerNetwork,
         *,
+        strict: bool = True,
         health_interval: float = HEALTH_INTERVAL,
     ) -> None:
+        """``strict``: etcd's --strict-reconfig-check."""
         super().__init__(config, clock, rng, replicas=front)
         self.front = front
         self._clock = clock
         self._network = network
+        self._strict = strict
         self._health_interval = health_interval
+        self._log = get_logger(__name__)
 
     # ---- changes of members
 
@@ -54,10 +58,11 @@ class StandaloneStore(LocalStore):
         change = _change(kind, info.id, info)
         table = self.front.table
         table.check(change)
-        if not learner and not table.may_add_voter():
-            raise NotEnoughStartedError
-        if self._connected() < len(table.voters):
-            raise UnhealthyClusterError
+        if self._strict:
+            if not learner and not table.may_add_voter():
+                raise NotEnoughStartedError
+            if self._connected() < len(table.voters):
+                raise UnhealthyClusterError
         await self._make(change)
         return info
 
@@ -66,7 +71,7 @@ class StandaloneStore(LocalStore):
         change = _change(ConfChangeType.REMOVE_NODE, member)
         table = self.front.table
         table.check(change)
-        if not table.get(member).is_learner:
+        if self._strict and not table.get(member).is_learner:
             if not table.may_remove_voter(member):
                 raise NotEnoughStartedError
             up = member == self.front.id or self._network.active_since(member) is not None
@@ -97,9 +102,7 @@ class StandaloneStore(LocalStore):
 
     # ---- what the member tells of itself
 
-    async def publish(
-        self, name: str, client_urls: tuple[str, ...], failed: Callable[[StoreError], None]
-    ) -> None:
+    async def publish(self, name: str, client_urls: tuple[str, ...]) -> None:
         """Tell the others, through the log, that the member has started; again until it is done (etcd's ``publishV3``)."""
         request = MemberAttributes(self.front.id, name, client_urls)
         while True:
@@ -110,7 +113,7 @@ class StandaloneStore(LocalStore):
                 await self.front.propose(request, size_of(request))
                 return
             except StoreError as error:
-                failed(error)
+                self._log.info("the member could not tell its name yet", reason=str(error))
             await self._clock.sleep(PUBLISH_AGAIN)
 
 

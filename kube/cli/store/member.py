@@ -96,6 +96,12 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
     help="Milliseconds without a leader after which a member stands for election, up to twice as many.",
 )
 @click.option(
+    "--strict-reconfig-check/--no-strict-reconfig-check",
+    default=True,
+    show_default=True,
+    help="Refuse changes of members that the members who run now could not survive.",
+)
+@click.option(
     "--quota-backend-bytes",
     type=click.IntRange(min=0),
     help="Above this much data only deletions are taken. 0: the default.",
@@ -258,6 +264,8 @@ async def _start(  # noqa: PLR0917  # one caller
         fresh=not identity.stored,
     )
     parts.push_async_callback(network.aclose)
+    if identity.table.members:
+        network.use(identity.table)  # before anybody asks who they are
     peer_urls = await network.listen(peer_urls)
     kept = await _kept(flags, identity, chance, parts, peer_tls, clock)
     front = Standalone(
@@ -271,7 +279,8 @@ async def _start(  # noqa: PLR0917  # one caller
         **kept,
     )
     network.applied = lambda: front.applied_index
-    store = StandaloneStore(config, clock, chance.fork("store"), front, network)
+    strict = flags["strict_reconfig_check"]
+    store = StandaloneStore(config, clock, chance.fork("store"), front, network, strict=strict)
     parts.push_async_callback(store.aclose)
     system = ActorSystem(clock=clock, chance=chance)
     parts.push_async_callback(system.stop)
@@ -280,7 +289,7 @@ async def _start(  # noqa: PLR0917  # one caller
     urls = await listen(server.listen, clients, client_tls, "--listen-client-urls")
     parts.push_async_callback(front.hand_over, HAND_OVER_SECONDS)
     told = tuple(each.strip() for each in (flags["advertise_client_urls"] or ",".join(urls)).split(","))
-    tasks.start(store.publish(flags["name"], told, lambda _: None), name="publish")
+    tasks.start(store.publish(flags["name"], told), name="publish")
     _announce(flags, identity, peer_urls, urls)
     await until(stopped, system)
     if removed.is_set():
@@ -296,10 +305,13 @@ class _Identity:
     """``stored``: the data directory knew it. ``new``: what the member begins with, None when it goes on."""
 
     def __init__(self, cluster_id: int, member: int, new: Any, *, stored: bool) -> None:
+        from kube.store.membership import MemberTable  # noqa: PLC0415  # as above
+
         self.cluster_id = cluster_id
         self.member = member
         self.new = new
         self.stored = stored
+        self.table = MemberTable(() if new is None else getattr(new.snapshot.data, "members", ()))
 
 
 async def _identity(flags: dict[str, Any], peer_tls: Any, clock: Any) -> _Identity:
@@ -334,7 +346,6 @@ async def _kept(  # noqa: PLR0917  # one caller
     clock: Any,
 ) -> dict[str, Any]:
     """Where the member's log is. Raises DataDirectoryError, BootstrapError, CommandError."""
-    from kube.store.membership import MemberTable  # noqa: PLC0415  # as above
     from kube.store.peer.bootstrap import Asker, agree  # noqa: PLC0415  # as above
     from kube.store.raft.messages import Snapshot  # noqa: PLC0415  # as above
     from kube.store.standalone import memory_storage  # noqa: PLC0415  # as above
@@ -348,8 +359,7 @@ async def _kept(  # noqa: PLR0917  # one caller
         directory = open_member(path, own, initial, chance.fork("directory"))
         parts.callback(directory.close)
         return {"directory": directory}
-    table = MemberTable(identity.new.snapshot.data.members)
-    others = [each for each in table.members if each.id != identity.member]
+    others = [each for each in identity.table.members if each.id != identity.member]
     if others:
         asker = Asker(None if peer_tls is None else peer_tls.client_context(), clock)
         await agree(
@@ -361,7 +371,7 @@ async def _kept(  # noqa: PLR0917  # one caller
             rng=chance.fork("incarnation"),
             waiting=_say_waiting,
         )
-    return {"storage": memory_storage(table)}
+    return {"storage": memory_storage(identity.table)}
 
 
 def _say_waiting(url: str) -> None:

@@ -150,6 +150,12 @@ async def begin_existing(cluster: InitialCluster, asker: Asker) -> NewMember:
     return NewMember(found.cluster, own[0].id, Snapshot())
 
 
+_WHY = {
+    Reason.CLUSTER: "{url} belongs to another cluster: {detail}",
+    Reason.UNKNOWN: "{url} was started with another --initial-cluster: {detail}",
+}
+
+
 def _again(name: str, member: int) -> str:
     return (
         f"member {name} ({member:x}) was started before, and its data is not here: "
@@ -180,10 +186,11 @@ async def agree(
                 known = (await asker.ask(url, hello)).known
                 break
             except RefusedError as error:
-                if error.refusal.reason is Reason.CLUSTER:
-                    raise BootstrapError(
-                        f"{url} belongs to another cluster: {error.refusal.detail}"
-                    ) from None
+                raise BootstrapError(
+                    _WHY.get(error.refusal.reason, "{url} refuses this member: {detail}").format(
+                        url=url, detail=error.refusal.detail
+                    )
+                ) from None
             except OSError:
                 if not said:
                     waiting(url)
