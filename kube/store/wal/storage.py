@@ -207,8 +207,6 @@ class WalStorage(MemoryStorage):
             if self._unmarked is not None:
                 self.save(None, [], must_sync=True)
         await syncer.run(partial(self._wal.flush, self.hard_state, self.last_index() + 1))
-        if incoming is not None:
-            await syncer.run(partial(self._release, incoming.index))
 
     async def _write_incoming(self, snapshot: Snapshot, syncer: Syncer) -> None:
         """Without it the member can't go on. So on a full disk it waits for space."""
@@ -247,7 +245,7 @@ class WalStorage(MemoryStorage):
             if snapshot.index > self._disk_index:
                 await self._write(snapshot, syncer)
                 self._logged -= logged
-                await syncer.run(partial(self._release, snapshot.index))
+                await syncer.run(self._release)
         except OSError as error:
             if error.errno not in NO_SPACE:
                 raise
@@ -268,8 +266,8 @@ class WalStorage(MemoryStorage):
             await syncer.run(writer.abort)
         self._disk_index, self._state_bytes = snapshot.index, written
 
-    def _release(self, _: int) -> None:
-        """Remove snapshots beyond those kept, and the log before the oldest of them."""
+    def _release(self) -> None:
+        """Remove snapshots beyond those kept, and the log before the oldest of them. For one thread: that of own snapshots."""
         remove_old(self.disk)
         kept = snapshots_on(self.disk)
         self._wal.release(kept[-1][0])
