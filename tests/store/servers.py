@@ -156,3 +156,23 @@ def kube_store(directory: Path, *arguments: str) -> Server:
     command = [sys.executable, "-m", "kube.cli.main", "store", "serve", *arguments]
     command += ["--listen-client-urls", f"http://127.0.0.1:{port}"]
     return Server(command, port, directory, health=False)
+
+
+def kube_members(directory: Path, count: int) -> list[Server]:
+    """Processes of ``kube store member`` that are one store, with their data in directories. Not started yet."""
+    ports = [(free_port(), free_port()) for _ in range(count)]
+    cluster = ",".join(f"m{number}=http://127.0.0.1:{peer}" for number, (_, peer) in enumerate(ports))
+    return [
+        Server(
+            [
+                *(sys.executable, "-m", "kube.cli.main", "store", "member", "--name", f"m{number}"),
+                *("--data-dir", str(directory / f"member-{client}"), "--initial-cluster", cluster),
+                *("--listen-peer-urls", f"http://127.0.0.1:{peer}"),
+                *("--listen-client-urls", f"http://127.0.0.1:{client}"),
+            ],
+            client,
+            directory,
+            health=False,
+        )
+        for number, (client, peer) in enumerate(ports)
+    ]

@@ -130,7 +130,6 @@ STORES: dict[str, Open] = {
     "memory": in_process(1),
     "memory, 3 replicas": in_process(3),
     "data directory": in_process(1, on_disk=True),
-    "data directory, 3 replicas": in_process(3, on_disk=True),
     "kube store serve": over_grpc("kube store serve", lambda directory: [kube_store(directory)]),
     "three processes": over_grpc("three processes", lambda directory: kube_members(directory, 3)),
     DEBIAN: over_grpc(DEBIAN, of_etcd(DEBIAN)),
