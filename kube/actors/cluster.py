@@ -5,6 +5,7 @@ entered on, and leaves no task, thread, socket or file.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -43,6 +44,7 @@ from kube.apiserver.authentication.interface import (
 from kube.apiserver.bootstrap import NAMESPACES
 from kube.apiserver.instance import Instance, Loopback, ServerOptions
 from kube.apiserver.pki import CertificateAuthority
+from kube.apiserver.server import ListenError
 from kube.apiserver.stored_authority import stored_authority
 from kube.base.chance import Chance
 from kube.base.clock import Clock, SystemClock
@@ -62,7 +64,7 @@ from kube.controllers.root_ca_certificate_publisher import CONFIG_MAP
 from kube.controllers.serviceaccount import DEFAULT_NAME
 from kube.kubelet.config import KubeletConfig
 from kube.store.etcd3.config import Etcd3Config, parse_url
-from kube.store.etcdpb.extra import require_etcd_extra
+from kube.store.etcdpb.extra import MESSAGES, require_etcd_extra
 from kube.store.kv import Store
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
@@ -93,6 +95,9 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     data_dir: Path | str | None = None
     """A directory that keeps everything for the next start, made if it is not there; None: it is gone with the process."""
     listen: tuple[str, int] | None = None
+    etcd_listen: tuple[str, int] | None = None
+    """Host and port to serve the store of this process at, over etcd's gRPC API; port 0 for a free one. Whoever reaches it reads and
+    writes everything: it has neither TLS nor authentication, and belongs on a loopback address."""
     controllers: Sequence[str] = ("*",)
     scheduler: bool = True
     tokens: Mapping[str, UserInfo] = field(default_factory=dict)
@@ -108,6 +113,8 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.data_dir is not None and self.store is not None:
             raise ValueError("a data directory is for the store of this process, not for another one")
+        if self.etcd_listen is not None and self.store is not None:
+            raise ValueError("etcd's API is served from the store of this process, not from another one")
 
     def node_configs(self) -> tuple[KubeletConfig, ...]:
         if not isinstance(self.nodes, int):
@@ -152,6 +159,8 @@ class Cluster:
         self._system: ActorSystem | None = None
         self._store: Store | None = None
         self._closing_store: Callable[[], Awaitable[None]] | None = None
+        self._closing_etcd: Callable[[], Awaitable[None]] | None = None
+        self._etcd_address: tuple[str, int] | None = None
         self._guard: StallGuard | None = None
         self._client: Client | None = None
         self._ending: asyncio.Task[None] | None = None
@@ -224,11 +233,14 @@ class Cluster:
                 parts.push_async_callback(self._closing_store)
             if system is not None:
                 parts.push_async_callback(system.stop)
+            if self._closing_etcd is not None:
+                parts.push_async_callback(self._closing_etcd)
             if self._simulated is not None:
                 parts.push_async_callback(self._simulated.broadcaster.aclose)
             if self._client is not None:
                 parts.push_async_callback(self._client.aclose)
-            self._client = self._simulated = self._store = self._closing_store = self._guard = None
+            self._client = self._simulated = self._store = self._guard = None
+            self._closing_store = self._closing_etcd = self._etcd_address = None
         if self._detector is not None:
             self._detector.verify()
 
@@ -279,7 +291,23 @@ class Cluster:
 
         self._closing_store = close
         await start_members(system, store)
+        if self.config.etcd_listen is not None:
+            await self._serve_etcd(store, system.clock, *self.config.etcd_listen)
         return store
+
+    async def _serve_etcd(self, store: LocalStore, clock: Clock, host: str, port: int) -> None:
+        """Raises MissingExtraError, ListenError."""
+        require_etcd_extra(MESSAGES)
+        from kube.store.etcd_server.server import EtcdServer  # noqa: PLC0415  # protobuf, which a cluster else never needs
+
+        server = EtcdServer(store, clock)
+        self._closing_etcd = server.aclose
+        try:
+            self._etcd_address = await server.listen(host, port)
+        except OSError as error:
+            number = error.errno or 0
+            why = os.strerror(number) if number > 0 else str(error)  # a name's resolution counts below 0
+            raise ListenError(host, port, why) from None
 
     async def _open_directory(self, chance: Chance) -> StoreDirectory | None:
         """In a thread: reading a large one takes seconds. Raises DataDirectoryError."""
@@ -425,6 +453,11 @@ class Cluster:
         """Where the API is served; empty unless ``listen`` was given."""
         instance = self.loopback.instance
         return "" if instance is None else instance.url
+
+    @property
+    def etcd_address(self) -> tuple[str, int] | None:
+        """Where the store is served over etcd's gRPC API; None unless ``etcd_listen`` was given."""
+        return self._etcd_address
 
     def kubeconfig(self, name: str = "kube-actors") -> "Kubeconfig":
         """The administrator's, with the certificates in it. Raises RuntimeError unless the cluster listens."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import re
 import signal
 import ssl
@@ -149,10 +150,10 @@ def serve(log_level: str, **flags: Any) -> None:
 
     etcdctl, and whatever else speaks to etcd, works with it. Without --data-dir everything is in memory, and gone at the end.
     """
-    from kube.store.etcdpb.extra import MissingExtraError, require_etcd_extra  # noqa: PLC0415  # help comes without it
+    from kube.store.etcdpb.extra import MESSAGES, MissingExtraError, require_etcd_extra  # noqa: PLC0415  # help comes without it
 
     try:
-        require_etcd_extra()
+        require_etcd_extra(MESSAGES)
     except MissingExtraError as error:
         raise CommandError(str(error)) from None
     from kube.base import logging  # noqa: PLC0415  # as above
@@ -263,8 +264,10 @@ async def listen(begin: Any, urls: Sequence[Url], tls: Tls, flag: str) -> list[s
         try:
             host, port = await begin(url.host, url.port, tls.context(flag) if url.secure else None)
         except OSError as error:
+            number = error.errno or 0
+            why = os.strerror(number) if number > 0 else str(error)  # a name's resolution counts below 0
             raise CommandError(
-                f"cannot listen at {url.host}:{url.port}: {error.strerror}; choose another with {flag}"
+                f"cannot listen at {url.host}:{url.port}: {why}; choose another with {flag}"
             ) from None
         shown = f"[{host}]" if ":" in host else host
         served.append(f"{'https' if url.secure else 'http'}://{shown}:{port}")

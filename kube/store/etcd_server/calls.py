@@ -247,6 +247,19 @@ class UnaryCall(_Call):
             self.run(self._serve(body))
 
     async def _serve(self, body: bytes) -> None:
+        if not self.connection.is_congested():
+            await self._answer(body)
+            return
+        try:
+            while self.connection.is_congested():
+                turn = self.dispatcher.loop.create_future()
+                self.connection.wait(partial(_wake, turn))
+                await turn
+            await self._answer(body)
+        finally:
+            self.connection.let_next()
+
+    async def _answer(self, body: bytes) -> None:
         endpoint, dispatcher = self.endpoint, self.dispatcher
         try:
             try:
@@ -433,14 +446,9 @@ class StreamingCall(_Call):
             self.task.cancel()
 
 
-def _wake(waiter: "asyncio.Future[None] | None") -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
-
-
-def endpoint(path: str, request: type[Message], function: Unary) -> Endpoint:
-    return Endpoint(path, request, function, is_streaming=False)
-
-
-def streaming_endpoint(path: str, request: type[Message], function: Streaming) -> Endpoint:
-    return Endpoint(path, request, partial(function), is_streaming=True)
+def _wake(waiter: "asyncio.Future[None] | None") -> bool:
+    """False: nobody waits."""
+    if waiter is None or waiter.done():
+        return False
+    waiter.set_result(None)
+    return True

@@ -17,13 +17,14 @@ _HTTP1_METHODS: Final = (b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI")
 
 
 class ServerProtocol(asyncio.Protocol):
-    """``gone`` is called once, when the connection is over."""
+    """``came`` is called when the connection is made (after the handshake, with TLS), and ``gone`` when it is over."""
 
     def __init__(
         self,
         dispatcher: Dispatcher | None,
         pages: Pages,
         limits: Limits,
+        came: Callable[["ServerProtocol"], None],
         gone: Callable[["ServerProtocol"], None],
     ) -> None:
         """Without a dispatcher only HTTP/1 is served."""
@@ -31,6 +32,7 @@ class ServerProtocol(asyncio.Protocol):
         self._dispatcher = dispatcher
         self._pages = pages
         self._limits = limits
+        self._came = came
         self._gone = gone
         self._transport: asyncio.Transport | None = None
         self._http2: Connection | None = None
@@ -45,6 +47,7 @@ class ServerProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
+        self._came(self)
         socket: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         if socket is not None and socket.selected_alpn_protocol() == "h2":
             self._start_http2()

@@ -100,15 +100,16 @@ class EtcdServer:
         loop = asyncio.get_running_loop()
 
         def connect() -> ServerProtocol:
-            protocol = ServerProtocol(dispatcher, self._pages, self._config.limits, self._gone)
-            self._connections[protocol] = None
-            self._empty.clear()
-            return protocol
+            return ServerProtocol(dispatcher, self._pages, self._config.limits, self._came, self._gone)
 
         listener = await loop.create_server(connect, host, port, ssl=tls, backlog=1024)
         self._listeners.append(listener)
         address = listener.sockets[0].getsockname()
         return address[0], address[1]
+
+    def _came(self, protocol: ServerProtocol) -> None:
+        self._connections[protocol] = None
+        self._empty.clear()
 
     def _gone(self, protocol: ServerProtocol) -> None:
         self._connections.pop(protocol, None)

@@ -10,10 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from kube.store.etcdpb.extra import require_etcd_extra
+from kube.store.etcdpb.extra import MESSAGES, require_etcd_extra
 from kube.store.etcdpb.table import FieldRow, MessageRow, MethodRow, Row, ValueRow, load
 
-require_etcd_extra()
+require_etcd_extra(MESSAGES)
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: E402  # see require_etcd_extra
 from google.protobuf.message import Message  # noqa: E402  # as above

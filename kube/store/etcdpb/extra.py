@@ -3,7 +3,9 @@
 from importlib import import_module
 from typing import Final
 
-_MODULES: Final = ("google.protobuf", "grpc.aio")
+MESSAGES: Final = ("google.protobuf",)
+"""What a server needs."""
+MESSAGES_AND_CLIENT: Final = ("google.protobuf", "grpc.aio")
 
 
 class MissingExtraError(ImportError):
@@ -15,9 +17,9 @@ class MissingExtraError(ImportError):
         )
 
 
-def require_etcd_extra() -> None:
+def require_etcd_extra(modules: tuple[str, ...] = MESSAGES_AND_CLIENT) -> None:
     """Raises MissingExtraError with the command that installs what is missing."""
-    for module in _MODULES:
+    for module in modules:
         try:
             import_module(module)
         except ImportError:

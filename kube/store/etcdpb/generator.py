@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from kube.store.etcdpb.extra import require_etcd_extra
+from kube.store.etcdpb.extra import MESSAGES, require_etcd_extra
 from kube.store.etcdpb.table import (
     TABLES,
     FieldRow,
@@ -24,7 +24,7 @@ from kube.store.etcdpb.table import (
     render,
 )
 
-require_etcd_extra()
+require_etcd_extra(MESSAGES)
 
 from google.protobuf import descriptor_pb2  # noqa: E402  # see require_etcd_extra
 

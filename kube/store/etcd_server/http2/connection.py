@@ -4,6 +4,7 @@ It does no I/O. ``output`` gathers what is to be written; ``wake`` is called whe
 A rule that the peer breaks ends the stream or the connection, as the RFC says; what a peer can make this side keep is bounded.
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,8 @@ _MAX_FRAME: Final = 65_536
 _RESETS: Final = 1_000
 """Streams that a peer may reset before they were answered, beside as many as were answered."""
 _PING_STRIKES: Final = 2
+_QUEUED: Final = 8_388_608
+"""Bytes that wait on all streams above which ``is_congested``."""
 _IDLE_PING: Final = 7_200.0
 """Seconds between pings that are taken from a peer that has no stream open."""
 
@@ -69,6 +72,9 @@ class Connection:
         self._ended_early: dict[int, None] = {}
         self._blocked: dict[Stream, None] = {}
         """Streams with something to send and a window for it, while the connection has none or its transport is full."""
+        self._queued = 0
+        """Bytes that wait on all streams."""
+        self._waiting: deque[Callable[[], bool]] = deque()
         self._send_window = frames.DEFAULT_WINDOW
         self._receive_window = limits.connection_window
         self._initial_window = frames.DEFAULT_WINDOW
@@ -130,6 +136,7 @@ class Connection:
         self.closed = True
         streams, self.streams = self.streams, {}
         self._blocked.clear()
+        self._queued = 0
         for stream in streams.values():
             stream.ended = True
             if stream.receiver is not None:
@@ -190,6 +197,7 @@ class Connection:
             return
         stream.queue.append(data)
         stream.queued += len(data)
+        self._queued += len(data)
         self._offer(stream)
         self._pump()
 
@@ -200,6 +208,22 @@ class Connection:
         stream.trailers = block
         if not stream.queue:
             self._end(stream)
+
+    def is_congested(self) -> bool:
+        """So much waits to be sent that no more should be made: see ``wait``."""
+        return self._queued > _QUEUED
+
+    def wait(self, turn: Callable[[], bool]) -> None:
+        """``turn`` is called when there is room for what its caller would send; False: the caller wants it no more.
+
+        Who has had its turn calls ``let_next`` when it is done.
+        """
+        self._waiting.append(turn)
+
+    def let_next(self) -> None:
+        while self._waiting and not self.is_congested():
+            if self._waiting.popleft()():
+                return
 
     def abort(self, stream: Stream, code: ErrorCode) -> None:
         if not stream.ended:
@@ -235,6 +259,7 @@ class Connection:
             payload = stream.take(min(stream.send_window, self._send_window, self._max_frame))
             stream.send_window -= len(payload)
             self._send_window -= len(payload)
+            self._queued -= len(payload)
             self._write(frames.frame(frames.DATA, 0, stream.id, payload))
             if stream.queue:
                 self._offer(stream)
@@ -242,6 +267,7 @@ class Connection:
                 self._end(stream)
             if stream.receiver is not None:
                 stream.receiver.drained()
+        self.let_next()
 
     def _end(self, stream: Stream) -> None:
         assert stream.trailers is not None
@@ -259,6 +285,7 @@ class Connection:
     def _forget(self, stream: Stream) -> None:
         stream.ended = True
         stream.queue.clear()
+        self._queued -= stream.queued
         stream.queued = 0
         self.streams.pop(stream.id, None)
         self._blocked.pop(stream, None)
