@@ -18,6 +18,8 @@ MAX_TTL = 9_000_000_000
 """Seconds; etcd's MaxLeaseTTL."""
 REVOKE_RETRY = 3.0
 """Seconds after which an expired lease that still exists is reported again; etcd's expiredLeaseRetryInterval."""
+_SPARE = 1024
+"""Entries of leases that are gone that may wait for their time, however few leases there are."""
 
 
 def least_ttl(election_timeout: float) -> int:
@@ -31,11 +33,15 @@ class LeaseSnapshot(msgspec.Struct, frozen=True):
 
 
 class Lease(Struct):
-    """``ttl`` in seconds. ``deadline`` on the leader's monotonic clock; infinite elsewhere."""
+    """``ttl`` in seconds. ``deadline`` on the leader's monotonic clock; infinite elsewhere.
+
+    ``due``: when the leader looks at it next.
+    """
 
     id: int
     ttl: int
     deadline: float = math.inf
+    due: float = math.inf
     keys: dict[bytes, None] = field(default_factory=dict)
 
 
@@ -50,7 +56,8 @@ class Lessor:
         self.primary = False
         self._leases: dict[int, Lease] = {}
         self._due: list[tuple[float, int]] = []
-        """A heap with one entry for each lease; a renewal leaves it too early, which is found when it comes up."""
+        """A heap with the ``due`` of each lease, too early after a renewal, which is found when it comes up. What is revoked leaves
+        its entry, which is nobody's then, also when the id is granted again."""
 
     def __len__(self) -> int:
         return len(self._leases)
@@ -143,20 +150,24 @@ class Lessor:
         expired: list[int] = []
         due = self._due
         while due and due[0][0] <= now and len(expired) < limit:
-            _, lease = heapq.heappop(due)
+            at, lease = heapq.heappop(due)
             found = self._leases.get(lease)
-            if found is None:
+            if found is None or found.due != at:
                 continue
             if found.deadline > now:
-                heapq.heappush(due, (found.deadline, lease))
+                found.due = found.deadline
             else:
                 expired.append(lease)
-                heapq.heappush(due, (now + REVOKE_RETRY, lease))
+                found.due = now + REVOKE_RETRY
+            heapq.heappush(due, (found.due, lease))
         return expired
 
     def _schedule(self, lease: Lease, extend: float = 0.0) -> None:
-        lease.deadline = self._now() + lease.ttl + extend
-        heapq.heappush(self._due, (lease.deadline, lease.id))
+        lease.due = lease.deadline = self._now() + lease.ttl + extend
+        heapq.heappush(self._due, (lease.due, lease.id))
+        if len(self._due) > 2 * len(self._leases) + _SPARE:
+            self._due = [(each.due, each.id) for each in self._leases.values()]
+            heapq.heapify(self._due)
 
     # ---- snapshots
 

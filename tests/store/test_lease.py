@@ -154,3 +154,25 @@ def test_a_new_leader_gives_the_whole_ttl_and_an_elections_time(now: Now) -> Non
 @pytest.mark.parametrize(("election", "ttl"), [(0.2, 1), (1.0, 2), (1.4, 3), (5.0, 8)], ids=str)
 def test_a_lease_covers_an_election(election: float, ttl: int) -> None:
     assert least_ttl(election) == ttl
+
+
+def test_a_lease_that_is_granted_again_has_its_own_time(leader: Lessor, now: Now) -> None:
+    leader.grant(1, 10)
+    leader.revoke(1)
+    leader.grant(1, 30)
+    now.seconds += 10
+    assert leader.expire() == []
+    now.seconds += 20
+    assert leader.expire() == [1]
+    assert leader.expire() == []
+
+
+def test_leases_that_are_gone_leave_nothing_behind(leader: Lessor, now: Now) -> None:
+    """However long they would have lived."""
+    leader.grant(1, 10)
+    for number in range(2, 10_000):
+        leader.grant(number, MAX_TTL)
+        leader.revoke(number)
+    assert len(leader._due) < 3_000
+    now.seconds += 10
+    assert leader.expire() == [1]
