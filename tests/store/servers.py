@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.e2e.harness import missing
 
@@ -23,7 +24,7 @@ DISTRO = "etcd 3.5"
 def share_a_loop(items: list[pytest.Item], here: Path) -> None:
     """For the tests below ``here``: grpc's connections end a moment after they are closed, which a loop must live to see."""
     for item in items:
-        if here in item.path.parents:
+        if here in item.path.parents and pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

@@ -113,6 +113,7 @@ _BY_WORDS: Final[Mapping[str, Callable[[Asked], StoreError]]] = {
     errors.LearnerNotReadyError.message: lambda asked: errors.LearnerNotReadyError(asked.member),
     errors.TooManyLearnersError.message: lambda _: errors.TooManyLearnersError(),
     errors.PeerURLExistsError.message: lambda _: errors.PeerURLExistsError(),
+    errors.FixedMembersError.message: lambda _: errors.FixedMembersError(),
     errors.BadMemberURLsError.message: lambda _: errors.BadMemberURLsError(),
 }
 
@@ -135,6 +136,10 @@ def from_words(detail: str, asked: Asked = NOTHING) -> StoreError | None:
         return make(asked)
     if detail.startswith(errors.RequestTimeoutError.message):  # "…, possibly due to previous leader failure"
         return errors.RequestTimeoutError()
+    if detail.startswith(errors.NoSpaceError.message):  # with what is full
+        return errors.NoSpaceError()
+    if detail.startswith(errors.CorruptError.message):
+        return errors.CorruptError(detail.removeprefix(errors.CorruptError.message).lstrip(": "))
     if detail.startswith(_DENIED):
         return AccessDeniedError(detail)
     return None
