@@ -123,6 +123,21 @@ def etcd(version: str, directory: Path, *flags: str) -> Server:
     return _member(version, directory, "m1", peer, f"m1=http://127.0.0.1:{peer}", *flags)
 
 
+def secure_etcd(version: str, directory: Path, pki: Path) -> Server:
+    """One member that serves TLS and wants a client's certificate; ``pki`` has server.crt, server.key and ca.crt."""
+    peer = free_port()
+    return _member(
+        version,
+        directory,
+        "m1",
+        peer,
+        f"m1=http://127.0.0.1:{peer}",
+        *("--cert-file", str(pki / "server.crt"), "--key-file", str(pki / "server.key")),
+        *("--trusted-ca-file", str(pki / "ca.crt"), "--client-cert-auth"),
+        scheme="https",
+    )
+
+
 def etcd_cluster(version: str, directory: Path, count: int) -> list[Server]:
     """Started."""
     peers = [free_port() for _ in range(count)]
@@ -135,9 +150,11 @@ def etcd_cluster(version: str, directory: Path, count: int) -> list[Server]:
     return members
 
 
-def _member(version: str, directory: Path, name: str, peer: int, cluster: str, *flags: str) -> Server:
+def _member(
+    version: str, directory: Path, name: str, peer: int, cluster: str, *flags: str, scheme: str = "http"
+) -> Server:
     client = free_port()
-    client_url, peer_url = f"http://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
+    client_url, peer_url = f"{scheme}://127.0.0.1:{client}", f"http://127.0.0.1:{peer}"
     command = [
         str(etcd_binary(version)),
         *("--name", name, "--data-dir", str(directory / f"data-{client}")),
@@ -148,7 +165,7 @@ def _member(version: str, directory: Path, name: str, peer: int, cluster: str, *
         *(("--unsafe-no-fsync",) if version == DISTRO else ()),
         *flags,
     ]
-    return Server(command, client, directory)
+    return Server(command, client, directory, health=scheme == "http")
 
 
 def kube_store(directory: Path, *arguments: str) -> Server:
