@@ -12,6 +12,7 @@ load's own spend on an operation is a row each, for on a small machine they comp
 
 import argparse
 import asyncio
+import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 
 import uvloop
 
-from benchmarks.harness import Report
+from benchmarks.harness import Report, Row
 from benchmarks.store import echo, workloads
 from benchmarks.store.http2 import Caller, Duplex, Workload, connect, during
 from benchmarks.store.servers import Server, etcd, etcd_binaries, kube_members, kube_store
@@ -59,6 +60,8 @@ class Rows:
     """Rate, latencies, and what an operation costs either side."""
 
     def __init__(self, report: Report, name: str) -> None:
+        self._report = report
+        self._acknowledged: Row | None = None
         self._rows = (
             report.row(name, "1/s", better="more"),
             report.row(f"{name}: p50", "ms"),
@@ -66,6 +69,12 @@ class Rows:
             report.row(f"{name}: server's CPU", "us"),
             report.row(f"{name}: the load's CPU", "us"),
         )
+
+    def acknowledged(self, latencies: list[float]) -> None:
+        """Of writes, where the latencies are those of the last watch."""
+        if self._acknowledged is None:
+            self._acknowledged = self._report.row(f"{self._rows[0].name}: acknowledged, p50", "ms")
+        self._acknowledged.samples.append(statistics.median(latencies) * 1e3)
 
     @property
     def rates(self) -> list[float]:
@@ -147,6 +156,7 @@ async def watch_loop(server: Server, clients: int, size: int, seconds: float, ro
     writes = workloads.OnePut(size, answered)
     writer = await connect(server.port, partial(Caller, authority, workloads.PUT, writes, range(1), []))
     latencies: list[float] = []
+    acknowledgements: list[float] = []
 
     async def open_watches() -> None:
         create = messages.WatchCreateRequest(key=workloads.PREFIX, range_end=workloads.PREFIX_END)
@@ -166,6 +176,7 @@ async def watch_loop(server: Server, clients: int, size: int, seconds: float, ro
             writer.ask(0)
             writer.flush()
             await acknowledged
+            acknowledgements.append(time.perf_counter() - asked)
             await watchers.wait((len(latencies) + 1) * clients)
             latencies.append(time.perf_counter() - asked)
 
@@ -179,6 +190,7 @@ async def watch_loop(server: Server, clients: int, size: int, seconds: float, ro
     if watchers.events != expected:
         raise ValueError(f"{watchers.events} events instead of {expected}")
     rows.add(expected, elapsed, latencies, server.cpu() - busy, time.process_time() - own)
+    rows.acknowledged(acknowledgements)
     for connection in connections:
         connection.close()
 
