@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import REPOSITORY, kubectls, missing, start, stop
+from tests.e2e.harness import REPOSITORY, interrupt, kube, kubectls, missing, said, start, stop
 
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
 MAKE_ONLY = re.compile(r"make (test|check|format|install|bench|clean)\b")
@@ -106,7 +107,7 @@ CONSOLE = [
 
 @pytest.mark.parametrize("document", CONSOLE)
 def test_commands(document: Path, tmp_path: Path) -> None:
-    """In order, in one shell's environment; ``make up`` runs in the background until the document ends."""
+    """In order, in one shell's environment; ``make up`` and ``kube store serve`` run in the background until the document ends."""
     programs = [param.values[0] for param in kubectls() if param.values[0]]
     if not programs:
         missing("kubectl", "not installed, and KUBE_TEST_KUBECTL names none")
@@ -118,7 +119,7 @@ def test_commands(document: Path, tmp_path: Path) -> None:
         "HOME": str(home),
         "PATH": f"{home / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    running = None
+    running = serving = None
     try:
         for block in blocks(document):
             if block.language != "console":
@@ -130,13 +131,30 @@ def test_commands(document: Path, tmp_path: Path) -> None:
                 elif command in ("make up", "kube up"):
                     assert running is None, "a document starts one cluster"
                     running = start(home, kubeconfig=home / ".kube" / "kube-actors.yaml")
+                elif command == "kube store serve":
+                    serving = kube(home, "store", "serve", "--listen-client-urls", "http://127.0.0.1:0")
+                    (home / "bin" / "etcdctl").symlink_to(etcdctl())
+                    environment |= {
+                        "ETCDCTL_API": "3",
+                        "ETCDCTL_ENDPOINTS": said(serving, r"at (http://\S+)")[1],
+                    }
                 elif match := re.fullmatch(r"export (\w+)=(.*)", command):
                     environment[match.group(1)] = match.group(2).replace("~", str(home))
                 else:
                     _run(command, expected, environment)
     finally:
+        if serving is not None:
+            assert interrupt(serving) == 0
         if running is not None:
             assert stop(running) == 0
+
+
+def etcdctl() -> Path:
+    """The one that ``KUBE_TEST_ETCDCTL`` names, or the one installed."""
+    path = os.environ.get("KUBE_TEST_ETCDCTL") or shutil.which("etcdctl")
+    if not path:
+        missing("etcdctl", "not installed, and KUBE_TEST_ETCDCTL names none")
+    return Path(path or "").resolve()
 
 
 def _run(command: str, expected: list[str], environment: dict[str, str]) -> None:
@@ -146,6 +164,7 @@ def _run(command: str, expected: list[str], environment: dict[str, str]) -> None
         done = subprocess.run(
             command,
             shell=True,
+            executable=shutil.which("bash"),
             cwd=REPOSITORY,
             env=environment,
             stdout=subprocess.PIPE,
