@@ -160,6 +160,31 @@ async def test_a_full_disk_refuses_writes_until_there_is_space_and_reads_go_on()
     assert after.last_index() > acknowledged
 
 
+async def test_where_space_can_not_be_reserved_the_write_that_fails_waits_and_others_are_refused() -> None:
+    disk = MemoryDisk()
+    disk.reserves = False
+    directory = in_memory([disk])
+    async with running(directory) as world:
+        store = world.store
+        await store.put(b"k", b"v")
+        disk.free = 100
+        waiting = asyncio.ensure_future(store.put(b"k", b"w" * 200))
+        async with asyncio.timeout(5):
+            while not directory.storages[1].full:  # noqa: ASYNC110  # from outside
+                await asyncio.sleep(0)
+        with pytest.raises(DiskFullError):
+            await store.put(b"l", b"v")
+        assert (await store.range(b"k")).kvs[0].value == b"v"
+        disk.free = 1 << 20
+        assert (await waiting).revision == 3
+        async with asyncio.timeout(5):
+            while directory.storages[1].full:  # noqa: ASYNC110  # a tick finds out
+                await asyncio.sleep(0.01)
+        await store.put(b"l", b"v")
+    after = WalStorage.open(disk, Identity(1, 1), random.Random(1), OPTIONS)
+    assert after.hard_state.commit >= 3
+
+
 async def test_a_follower_whose_disk_is_full_holds_nobody_up_and_catches_up() -> None:
     disks = [MemoryDisk() for _ in range(3)]
     directory = in_memory(disks)

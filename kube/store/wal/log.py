@@ -17,6 +17,7 @@ from kube.store.raft.messages import Entry, HardState, Snapshot
 from kube.store.wal.disk import Disk, File
 from kube.store.wal.record import FRAME_BYTES, frame
 from kube.store.wal.segment import (
+    MARK_BYTES,
     SYNCED,
     Batch,
     Header,
@@ -65,6 +66,12 @@ class LogFailedError(Exception):
     """An earlier write or sync has failed. What the log's files hold must be read anew before it is trusted."""
 
 
+class _NoSpaceError(Exception):
+    def __init__(self, reason: OSError) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class Wal:
     """``full``: the last look for space found none. ``size``: bytes of all segments."""
 
@@ -82,7 +89,7 @@ class Wal:
         self._synced = end
         self._allocated = max(end, file.size())
         self._buffer: list[bytes] = []
-        self._mark = site.disk.open(SYNCED) if SYNCED in site.disk.list() else site.disk.create(SYNCED)
+        self._mark = _mark_file(site.disk)
 
     @classmethod
     def create(cls, site: Site, segment: Segment, hard_state: HardState) -> "Wal":
@@ -159,22 +166,34 @@ class Wal:
         """Write what was appended and sync it. Blocks. Begins another segment when this one is full: ``next_index`` is that
         of the entry to come, ``hard_state`` what was appended last.
 
-        Raises OSError; from then on the log takes nothing any more, as nobody knows what is on disk (a failed fsync may
-        forget what it failed to write, and the next one succeed).
+        Raises OSError. After a lack of space that was met while writing, it can be called again. After anything else the log takes
+        nothing any more, as nobody knows what is on disk: a failed fsync may forget what it did not write, and the next one succeed.
         """
         data = b"".join(self._buffer)
-        self._buffer = []
         try:
             if data:
-                self._file.write(self._end - len(data), data)
+                self._write(data)
                 self._file.sync()
                 self._synced = self._end
                 self._write_mark()
             if self._end >= self._site.options.segment_bytes:
                 self._switch(hard_state, next_index)
+        except _NoSpaceError as error:
+            raise error.reason from None
         except OSError as error:
             self.failed = error
             raise
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._file.write(self._end - len(data), data)
+        except OSError as error:
+            if error.errno not in NO_SPACE:
+                raise
+            self._buffer = [data]
+            self._say_full(error)
+            raise _NoSpaceError(error) from None
+        self._buffer = []
 
     def _write_mark(self) -> None:
         self._mark.write(0, encode_mark(self.segments[-1].sequence, self._synced))
@@ -217,6 +236,15 @@ class Wal:
                 self._mark.sync()
         self._mark.close()
         self._file.close()
+
+
+def _mark_file(disk: Disk) -> File:
+    """As long as it will ever be, so that writing to it needs no space."""
+    if SYNCED in disk.list():
+        return disk.open(SYNCED)
+    file = disk.create(SYNCED)
+    file.write(0, bytes(MARK_BYTES))
+    return file
 
 
 def _begin_segment(site: Site, segment: Segment, hard_state: HardState) -> tuple[File, int, int]:

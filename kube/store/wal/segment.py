@@ -126,7 +126,7 @@ class SyncedMark(msgspec.Struct, frozen=True, array_like=True):
 
 SYNCED = "synced"
 """The file of the mark."""
-_MARK_BYTES = 24
+MARK_BYTES = 24
 
 
 def encode_mark(sequence: int, offset: int) -> bytes:
@@ -136,6 +136,6 @@ def encode_mark(sequence: int, offset: int) -> bytes:
 
 def decode_mark(data: bytes) -> SyncedMark | None:
     body = data[:16]
-    if len(data) < _MARK_BYTES or zlib.crc32(body).to_bytes(8, "little") != data[16:_MARK_BYTES]:
+    if len(data) < MARK_BYTES or zlib.crc32(body).to_bytes(8, "little") != data[16:MARK_BYTES]:
         return None
     return SyncedMark(int.from_bytes(body[:8], "little"), int.from_bytes(body[8:], "little"))

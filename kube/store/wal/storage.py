@@ -199,14 +199,24 @@ class WalStorage(MemoryStorage):
         self._incoming = self._unmarked = snapshot
 
     async def settle(self, syncer: Syncer) -> None:
-        """Until all that was saved would survive a crash. Raises OSError; the storage is ``failed`` then."""
+        """Until all that was saved would survive a crash. Where a file system can't reserve space ahead, and has none, that may
+        be until there is some: what raft has promised itself must be kept. Raises OSError; the storage is ``failed`` then.
+        """
         incoming = self._incoming
         if incoming is not None:
             await self._write_incoming(incoming, syncer)
             self._incoming = None
             if self._unmarked is not None:
                 self.save(None, [], must_sync=True)
-        await syncer.run(partial(self._wal.flush, self.hard_state, self.last_index() + 1))
+        while True:
+            try:
+                await syncer.run(partial(self._wal.flush, self.hard_state, self.last_index() + 1))
+            except OSError as error:
+                if self.failed is not None or error.errno not in NO_SPACE:
+                    raise
+            else:
+                return
+            await asyncio.sleep(SPACE_SECONDS)
 
     async def _write_incoming(self, snapshot: Snapshot, syncer: Syncer) -> None:
         """Without it the member can't go on. So on a full disk it waits for space."""

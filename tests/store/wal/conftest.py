@@ -64,6 +64,8 @@ class MemoryFile:
 
     def allocate(self, size: int) -> None:
         self.disk.may_fail("allocate")
+        if not self.disk.reserves:
+            return
         grown = size - len(self.content)
         if grown > self.disk.free:
             raise OSError(errno.ENOSPC, "No space left on device", self.name)
@@ -84,7 +86,9 @@ class MemoryFile:
 
 
 class MemoryDisk:
-    """``free``: bytes. ``fail``: decides, by the name of what is done, whether EIO is raised."""
+    """``free``: bytes. ``fail``: decides, by the name of what is done, whether EIO is raised. ``reserves``: whether files can have
+    space allocated ahead of writing.
+    """
 
     path = "memory"
 
@@ -94,6 +98,7 @@ class MemoryDisk:
         self.free = 1 << 30
         self.fail: Callable[[str], bool] = lambda _: False
         self.locked = False
+        self.reserves = True
 
     def may_fail(self, what: str) -> None:
         if self.fail(what):
