@@ -1,0 +1,127 @@
+"""``kube store serve`` as a user meets it, in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kube.cli.errors import CommandError
+from kube.cli.store.serve import Url, parse_urls, seconds
+from tests.e2e.harness import REPOSITORY, interrupt, kube, said
+from tests.store.etcd_server.conftest import Etcdctl, etcdctl_binary
+
+
+@contextmanager
+def serving(home: Path, *arguments: str) -> Iterator[dict[str, object]]:
+    """What it has announced. It ends well."""
+    command = ("store", "serve", "--listen-client-urls", "http://127.0.0.1:0", "--output", "json")
+    process = kube(home, *command, *arguments)
+    try:
+        yield json.loads(said(process, r"^\{.*\}$")[0])
+    finally:
+        code = interrupt(process)
+    assert code == 0
+
+
+def refusal(*arguments: str, module: str = "") -> str:
+    """The one line with which it refuses. ``module``: what is not installed."""
+    script = f"import sys\nsys.modules[{module!r}] = None\nfrom kube.cli.main import main\nmain()"
+    command = [sys.executable, "-c", script] if module else [sys.executable, "-m", "kube.cli.main"]
+    done = subprocess.run(
+        [*command, "store", "serve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
+async def test_what_is_written_is_there_at_the_next_start(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    for wanted in ("", "k\nv\n"):
+        with serving(tmp_path, "--data-dir", data) as facts:
+            [endpoint] = facts["endpoints"]  # type: ignore[misc]  # a list of one
+            assert (facts["dataDir"], facts["replicas"]) == (data, 1)
+            etcdctl = Etcdctl(etcdctl_binary("3.5"), endpoint)
+            assert (await etcdctl("get", "k")).out == wanted
+            assert (await etcdctl("put", "k", "v")).out == "OK\n"
+
+
+def test_pages_on_a_port_of_their_own(tmp_path: Path) -> None:
+    with serving(tmp_path, "--listen-metrics-urls", "http://127.0.0.1:0", "--replicas", "3") as facts:
+        [url] = facts["metrics"]  # type: ignore[misc]  # as above
+        with urllib.request.urlopen(f"{url}/health", timeout=10) as answer:
+            assert json.load(answer) == {"health": "true", "reason": ""}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        pytest.param(
+            ["--listen-client-urls", "localhost:1"], "is no URL to listen at: http://HOST:PORT", id="no URL"
+        ),
+        pytest.param(
+            ["--listen-client-urls", "https://127.0.0.1:0"],
+            "give --cert-file and --key-file",
+            id="no certificate",
+        ),
+        pytest.param(
+            ["--listen-client-urls", "http://203.0.113.1:1"],
+            "cannot listen at 203.0.113.1:1: Cannot assign requested address; choose another with --listen-client-urls",
+            id="somebody else's address",
+        ),
+        pytest.param(
+            ["--auto-compaction-retention", "often"], "'often' is no duration: 1h", id="no duration"
+        ),
+        pytest.param(
+            ["--auto-compaction-mode", "revision", "--auto-compaction-retention", "1h"],
+            "'1h': with mode revision a number is wanted",
+            id="no number",
+        ),
+        pytest.param(["--replicas", "2"], "'2' is not one of '1', '3', '5'", id="even replicas"),
+        pytest.param(["--cert-file", "nowhere"], "'nowhere' does not exist", id="no file"),
+    ],
+)
+def test_refusals(arguments: list[str], line: str) -> None:
+    free = [] if "--listen-client-urls" in arguments else ["--listen-client-urls", "http://127.0.0.1:0"]
+    assert line in refusal(*arguments, *free)
+
+
+def test_certificates_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("x")
+    pair = ["--cert-file", str(tmp_path / "x"), "--key-file", str(tmp_path / "x")]
+    assert "the certificates cannot be used" in refusal("--listen-client-urls", "https://127.0.0.1:0", *pair)
+
+
+def test_without_the_extra_the_command_that_installs_it_is_named() -> None:
+    line = refusal(module="google.protobuf")
+    assert line == "Error: etcd's gRPC API needs protobuf: pip install 'kube-actors[etcd]'"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("1h", 3600), ("90s", 90), ("1h30m", 5400), ("2", 7200), ("0", 0), ("10m5s", 605)],
+)
+def test_durations(text: str, wanted: float) -> None:
+    assert seconds(text) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "h", "1x", "-1h", "1.5h"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(CommandError, match="no duration"):
+        seconds(text)
+
+
+def test_urls() -> None:
+    found = parse_urls("http://127.0.0.1:1, https://[::1]:2", "--flag")
+    assert found == (Url(False, "127.0.0.1", 1), Url(True, "::1", 2))
