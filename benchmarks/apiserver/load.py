@@ -32,6 +32,7 @@ class Server:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._flags = ["--loop", options.loop, "--replicas", str(options.replicas)]
+        self._flags += ["--store", options.store] if options.store else []
         if options.profile:
             self._flags += ["--profile", options.profile]
 
@@ -208,6 +209,7 @@ def parser(requests: int, connections: list[int]) -> argparse.ArgumentParser:
     made = argparse.ArgumentParser()
     made.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop", help="the server's")
     made.add_argument("--replicas", type=int, default=3)
+    made.add_argument("--store", default="", help="an etcd's URL, in the place of replicas in memory")
     made.add_argument("--runs", type=int, default=5)
     made.add_argument("--requests", type=int, default=requests, help="of each run")
     made.add_argument("--connections", type=int, nargs="+", default=connections)

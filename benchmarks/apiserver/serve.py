@@ -1,6 +1,6 @@
 """An API server for the benchmarks, in a process of its own: HTTPS, RBAC, admission, a store of three replicas.
 
-`python -m benchmarks.apiserver.serve DIRECTORY [--loop asyncio|uvloop] [--replicas 3] [--profile FILE]` writes `ca.crt`, `client.crt` and
+`python -m benchmarks.apiserver.serve DIRECTORY [--loop asyncio|uvloop] [--replicas 3] [--store etcd://HOST:PORT] [--profile FILE]` writes `ca.crt`, `client.crt` and
 `client.key` into the directory, prints a line of JSON with the port, and answers each line of standard input with one of
 its processor time and memory. The client is a user with the role `edit`. Ends with its input.
 """
@@ -29,6 +29,8 @@ from kube.apiserver.pki import CertificateAuthority
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.client.interface import Request
+from kube.store.etcd3.config import parse_url
+from kube.store.etcd3.store import Etcd3Store
 from kube.store.local import LocalStore, StoreConfig
 
 USER = "bench"
@@ -55,11 +57,20 @@ async def grant(api: Loopback) -> None:
     await transport.call(Request(verb="create", resource=accounts, namespace="default", body=account))
 
 
-async def serve(directory: Path, replicas: int, profiler: cProfile.Profile | None) -> None:
+async def open_store(url: str, replicas: int, system: ActorSystem) -> LocalStore | Etcd3Store:
+    if url:
+        etcd = Etcd3Store(parse_url(url), system.clock)
+        await etcd.ready()
+        return etcd
+    store = LocalStore(StoreConfig(replicas=replicas), system.clock, system.chance.fork("store"))
+    await start_members(system, store)
+    return store
+
+
+async def serve(directory: Path, url: str, replicas: int, profiler: cProfile.Profile | None) -> None:
     clock, chance = SystemClock(), Chance.system()
     async with ActorSystem(clock=clock, chance=chance) as system:
-        store = LocalStore(StoreConfig(replicas=replicas), clock, chance.fork("store"))
-        await start_members(system, store)
+        store = await open_store(url, replicas, system)
         authority, api = CertificateAuthority.create(clock.now(), chance), Loopback()
         await system.start(partial(ApiServer, store, ServerOptions(), authority, api), name="api-server")
         await grant(api)
@@ -85,6 +96,7 @@ def main() -> None:
     parser.add_argument("directory", type=Path)
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="uvloop")
     parser.add_argument("--replicas", type=int, default=3)
+    parser.add_argument("--store", default="", help="an etcd's URL, in the place of replicas in memory")
     parser.add_argument("--profile", type=Path, help="write cProfile's statistics there")
     options = parser.parse_args()
     factory: Any = asyncio.new_event_loop
@@ -95,7 +107,7 @@ def main() -> None:
         gc.set_threshold(100_000, 50, 100)
     profiler = cProfile.Profile() if options.profile is not None else None
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(serve(options.directory, options.replicas, profiler))
+        runner.run(serve(options.directory, options.store, options.replicas, profiler))
     if profiler is not None:
         profiler.dump_stats(options.profile)
 
