@@ -110,7 +110,8 @@ class LocalStore:
     ) -> DeleteRangeResult:
         if not key:
             raise EmptyKeyError
-        result = await self._propose(DeleteRange(key, range_end, prev_kv), len(key))
+        size = len(key) + len(range_end)
+        result = await self._propose(DeleteRange(key, range_end, prev_kv), size)
         assert isinstance(result, DeleteRangeResult)
         return result
 
@@ -199,6 +200,7 @@ class LocalStore:
         progress_notify: bool = False,
         filters: tuple[WatchFilter, ...] = (),
         sink: WatchSink | None = None,
+        patient: bool = False,
     ) -> WatchStream:
         if not key:
             raise EmptyKeyError
@@ -211,7 +213,7 @@ class LocalStore:
             filters=filters,
             progress_notify=progress_notify,
             sink=buffered.push if sink is None else sink,
-            patient=sink is None,
+            patient=patient or sink is None,
         )
         stream: BufferedStream | SinkStream = buffered
         if sink is None:

@@ -96,11 +96,15 @@ def size_of(request: Request | Range) -> int:
         return len(request.key) + len(request.value) + _OVERHEAD
     if isinstance(request, Txn):
         compares = sum(
-            len(each.key) + (len(each.operand) if isinstance(each.operand, bytes) else 8)
+            len(each.key)
+            + len(each.range_end)
+            + (len(each.operand) if isinstance(each.operand, bytes) else 8)
             for each in request.compares
         )
         return compares + sum(size_of(op) for op in (*request.success, *request.failure)) + _OVERHEAD
-    if isinstance(request, (OptimisticDelete, DeleteRange, Range)):
+    if isinstance(request, (DeleteRange, Range)):
+        return len(request.key) + len(request.range_end) + _OVERHEAD
+    if isinstance(request, OptimisticDelete):
         return len(request.key) + _OVERHEAD
     return _OVERHEAD
 

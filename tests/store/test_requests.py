@@ -1,5 +1,7 @@
 """What is refused before it is proposed, and what of a request goes into the log."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -156,3 +158,19 @@ def test_size_counts_keys_and_values() -> None:
     small = size_of(Txn((compare(b"a"),), (A,), (Range(b"a"),)))
     large = size_of(Txn((compare(b"a"),), (Put(b"a", b"x" * 1000),), (Range(b"a"),)))
     assert large - small == 999
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(lambda end: DeleteRange(b"a", end), id="delete"),
+        pytest.param(lambda end: Range(b"a", end), id="range"),
+        pytest.param(
+            lambda end: Txn((Compare(b"a", CompareTarget.VERSION, CompareResult.EQUAL, 0, end),)),
+            id="compare",
+        ),
+        pytest.param(lambda end: Txn(failure=(DeleteRange(b"a", end),)), id="in a txn"),
+    ],
+)
+def test_size_counts_ends_of_ranges(request_: Callable[[bytes], Range | Txn]) -> None:
+    assert size_of(request_(bytes(1000))) - size_of(request_(b"")) == 1000
