@@ -308,6 +308,7 @@ class Cluster:
             number = error.errno or 0
             why = os.strerror(number) if number > 0 else str(error)  # a name's resolution counts below 0
             raise ListenError(host, port, why) from None
+        store.replicas.client_urls = (f"http://{self._etcd_address[0]}:{self._etcd_address[1]}",)
 
     async def _open_directory(self, chance: Chance) -> StoreDirectory | None:
         """In a thread: reading a large one takes seconds. Raises DataDirectoryError."""

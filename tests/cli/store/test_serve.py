@@ -53,6 +53,7 @@ async def test_what_is_written_is_there_at_the_next_start(tmp_path: Path) -> Non
             [endpoint] = facts["endpoints"]  # type: ignore[misc]  # a list of one
             assert (facts["dataDir"], facts["replicas"]) == (data, 1)
             etcdctl = Etcdctl(etcdctl_binary("3.5"), endpoint)
+            assert (await etcdctl("member", "list")).out == f"1, started, default-1, , {endpoint}, false\n"
             assert (await etcdctl("get", "k")).out == wanted
             assert (await etcdctl("put", "k", "v")).out == "OK\n"
 
