@@ -183,6 +183,10 @@ if sys.platform == "win32":
         return os.read(descriptor, size)
 
     _fdatasync = os.fsync
+
+    def _sync_directory(path: Path) -> None:
+        """Nothing: directories can't be opened here, and NTFS keeps a journal of names."""
+
     _READ_WRITE = os.O_RDWR | os.O_BINARY
 
     def _lock(descriptor: int) -> bool:
@@ -211,6 +215,13 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def _sync_directory(path: Path) -> None:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     if sys.platform == "darwin":
 
@@ -251,13 +262,7 @@ class OsDisk:
         (self._directory / name).unlink()
 
     def sync_dir(self) -> None:
-        if sys.platform == "win32":
-            return  # its directories can't be opened, and NTFS keeps a journal of names
-        descriptor = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_directory(self._directory)
 
     def lock(self) -> None:
         descriptor = os.open(self._directory / LOCK, _READ_WRITE | os.O_CREAT, 0o600)
