@@ -5,6 +5,7 @@ import inspect
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +80,11 @@ def commands(block: Block) -> Iterator[tuple[str, list[str]]]:
         yield lines[start_][2:].split("  #")[0].rstrip(), lines[start_ + 1 : end]
 
 
+def free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
 GENERATED = re.compile(r"-[bcdfghjklmnpqrstvwxz2456789]{5}(?= |$)")
 """The end of a pod's name."""
 AGE = re.compile(r"\b(\d+[smh])+\b")
@@ -107,7 +113,9 @@ CONSOLE = [
 
 @pytest.mark.parametrize("document", CONSOLE)
 def test_commands(document: Path, tmp_path: Path) -> None:
-    """In order, in one shell's environment; ``make up`` and ``kube store serve`` run in the background until the document ends."""
+    """In order, in one shell's environment; ``make up``, ``kube store serve`` and ``kube store member`` run in the background until
+    the document ends. Ports from 23000 to 23999 stand for free ones.
+    """
     programs = [param.values[0] for param in kubectls() if param.values[0]]
     if not programs:
         missing("kubectl", "not installed, and KUBE_TEST_KUBECTL names none")
@@ -120,11 +128,16 @@ def test_commands(document: Path, tmp_path: Path) -> None:
         "PATH": f"{home / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     running = serving = None
+    members: list[subprocess.Popen[str]] = []
+    ports: dict[str, str] = {}
     try:
         for block in blocks(document):
             if block.language != "console":
                 continue
-            for command, expected in commands(block):
+            for written, expected in commands(block):
+                command = re.sub(
+                    r"(?<=127\.0\.0\.1:)23\d{3}", lambda port: ports.setdefault(port[0], free_port()), written
+                )
                 if MAKE_ONLY.match(command):
                     target = command.split()[1]
                     assert f"\n{target}:" in (REPOSITORY / "Makefile").read_text(), command
@@ -138,11 +151,16 @@ def test_commands(document: Path, tmp_path: Path) -> None:
                         "ETCDCTL_API": "3",
                         "ETCDCTL_ENDPOINTS": said(serving, r"at (http://\S+)")[1],
                     }
+                elif command.startswith("kube store member "):
+                    members.append(kube(home, *command.split()[1:]))
+                    said(members[-1], r"serves etcd's API at")
                 elif match := re.fullmatch(r"export (\w+)=(.*)", command):
                     environment[match.group(1)] = match.group(2).replace("~", str(home))
                 else:
                     _run(command, expected, environment)
     finally:
+        for member in members:
+            assert interrupt(member) == 0
         if serving is not None:
             assert interrupt(serving) == 0
         if running is not None:
