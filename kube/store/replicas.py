@@ -121,8 +121,7 @@ class Replicas:
         """
         self.config = config
         self.voters = tuple(range(1, config.replicas + 1))
-        self.cluster_id = cluster_id(self.voters) if directory is None else directory.cluster_id
-        """The directory's; of a store in memory a hash of its members' ids."""
+        self._cluster_id = cluster_id(self.voters) if directory is None else directory.cluster_id
         self.serving: Member | None = None
         """The leader, once it has applied an entry of its term."""
         self.measured: Member | None = None
@@ -137,7 +136,7 @@ class Replicas:
         self._quorum = config.replicas // 2 + 1
         self._quota = config.quota_bytes if config.quota_bytes > 0 else math.inf
         self.directory = directory
-        self.name = "member"
+        self.member_name = "member"
         self.client_urls: tuple[str, ...] = ()
         """What the list of members tells clients: whoever serves the store sets it."""
         storages: Mapping[int, StableStorage] = {} if directory is None else directory.storages
@@ -481,10 +480,16 @@ class Replicas:
         return member if agreed >= self._quorum else None
 
     @property
+    def cluster_id(self) -> int:
+        """The directory's; of a store in memory a hash of its members' ids."""
+        return self._cluster_id
+
+    @property
     def members(self) -> tuple[MemberInfo, ...]:
         """Sorted by id."""
         return tuple(
-            MemberInfo(voter, f"{self.name}-{voter}", client_urls=self.client_urls) for voter in self.voters
+            MemberInfo(voter, f"{self.member_name}-{voter}", client_urls=self.client_urls)
+            for voter in self.voters
         )
 
     def all(self) -> tuple[Replica, ...]:

@@ -234,7 +234,7 @@ async def _serve(flags: dict[str, Any]) -> None:
         urls = await listen(server.listen, clients, tls, "--listen-client-urls")
         metrics_urls = await listen(server.listen_metrics, metrics, tls, "--listen-metrics-urls")
         advertised = flags["advertise_client_urls"]
-        store.replicas.name = flags["name"]
+        store.replicas.member_name = flags["name"]
         store.replicas.client_urls = tuple(advertised.split(",")) if advertised else tuple(urls)
         tasks = await parts.enter_async_context(TaskOwner("store-serve"))
         compaction = _auto_compaction(flags, store, guard)
