@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness import REPOSITORY, interrupt, kube, kubectls, missing, said, start, stop
+from tests.store.servers import DISTRO, etcd_binary
 
 DOCUMENTS = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").glob("*.md")])
 MAKE_ONLY = re.compile(r"make (test|check|format|install|bench|clean)\b")
@@ -113,7 +114,7 @@ CONSOLE = [
 
 @pytest.mark.parametrize("document", CONSOLE)
 def test_commands(document: Path, tmp_path: Path) -> None:
-    """In order, in one shell's environment; ``make up``, ``kube store serve`` and ``kube store member`` run in the background until
+    """In order, in one shell's environment; ``make up``, ``kube store serve``, ``kube store member`` and ``etcd`` run in the background until
     the document ends. Ports from 23000 to 23999 stand for free ones.
     """
     programs = [param.values[0] for param in kubectls() if param.values[0]]
@@ -129,6 +130,7 @@ def test_commands(document: Path, tmp_path: Path) -> None:
     }
     running = serving = None
     members: list[subprocess.Popen[str]] = []
+    etcds: list[subprocess.Popen[bytes]] = []
     ports: dict[str, str] = {}
     try:
         for block in blocks(document):
@@ -144,6 +146,12 @@ def test_commands(document: Path, tmp_path: Path) -> None:
                 elif command in ("make up", "kube up"):
                     assert running is None, "a document starts one cluster"
                     running = start(home, kubeconfig=home / ".kube" / "kube-actors.yaml")
+                elif match := re.fullmatch(r"kube up --store (\S+)", command):
+                    assert running is None, "a document starts one cluster"
+                    kubeconfig = home / ".kube" / "kube-actors.yaml"
+                    running = start(home, "--store", match[1], kubeconfig=kubeconfig)
+                elif command.startswith("etcd "):
+                    etcds.append(etcd(command, home))
                 elif command == "kube store serve":
                     serving = kube(home, "store", "serve", "--listen-client-urls", "http://127.0.0.1:0")
                     (home / "bin" / "etcdctl").symlink_to(etcdctl())
@@ -165,6 +173,17 @@ def test_commands(document: Path, tmp_path: Path) -> None:
             assert interrupt(serving) == 0
         if running is not None:
             assert stop(running) == 0
+        for each in etcds:
+            each.kill()
+            each.wait()
+
+
+def etcd(command: str, home: Path) -> "subprocess.Popen[bytes]":
+    """A real one, with its data in ``home``."""
+    _, *arguments = command.replace("~", str(home)).split()
+    return subprocess.Popen(
+        [etcd_binary(DISTRO), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def etcdctl() -> Path:
