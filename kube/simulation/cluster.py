@@ -12,11 +12,13 @@ from kube.simulation.peers import Fabric
 from kube.simulation.process import CrashPoint, Host, Process, Shape
 from kube.simulation.trace import Trace
 from kube.simulation.witness import SimulatedCrashError, Witness
+from kube.store.errors import NoLeaderError
 from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
 from kube.store.member import Input, Member
 from kube.store.membership import MemberTable
 from kube.store.raft.messages import Message, Snapshot
+from kube.store.reconfiguration import StandaloneStore
 from kube.store.replicas import StoreConfig
 from kube.store.standalone import initial_snapshot
 from kube.store.wal.storage import first_snapshot
@@ -36,8 +38,10 @@ class SimulatedCluster:
         self.chance = chance
         self.witness = witness
         self.members: dict[int, Member | None] = dict.fromkeys(range(1, config.replicas + 1))
-        self.hosts: dict[int, Host] = dict.fromkeys(self.members, Host.DOWN)
+        self.hosts: dict[int, Host] = dict.fromkeys(self.members, Host.OFF)
         self.held: dict[int, list[Input]] = {member: [] for member in self.members}
+        self.append_entries = 1024
+        """How many entries a message of raft's carries at most."""
         self.failure: BaseException | None = None
         """What must never happen, and did."""
         self.network: SimulatedNetwork | Fabric
@@ -51,6 +55,7 @@ class SimulatedCluster:
             self.first = first_snapshot(tuple(self.members))
             self.processes = {1: Process(self, 1, tuple(self.members))}
         self.tasks = TaskOwner("machines", on_error=lambda _, error: self.failed(error))
+        self._added = 0
         self._pending: dict[int, CrashPoint] = {}
         """Where each member is to crash the next time it comes by."""
 
@@ -61,7 +66,7 @@ class SimulatedCluster:
             await process.start()
         for process in self.processes.values():
             assert process.store is not None
-            await process.store.ready()
+            await _ready(process.store)
 
     async def stop(self) -> None:
         await self.tasks.aclose()
@@ -89,7 +94,61 @@ class SimulatedCluster:
         return max(leaders, key=lambda each: each.raft.term).id if leaders else 0
 
     def process_of(self, member: int) -> Process:
-        return self.processes.get(member) or self.processes[1]
+        return self.processes.get(member) or next(iter(self.processes.values()))
+
+    # ---- members come and go
+
+    async def add_member(self, at: Process) -> None:
+        """A learner more, added by a client of ``at``, with a machine of its own. Raises StoreError."""
+        assert isinstance(at.store, StandaloneStore)
+        self._added += 1
+        info = await at.store.add_member((f"http://added-{self._added}:2380",), learner=True)
+        self.trace.fault("members added", info.id)
+        await self._join(info.id)
+
+    async def _join(self, member: int) -> None:
+        if member in self.processes:
+            return
+        process = Process(self, member, (member,), joins=True)
+        self.processes[member] = process
+        self.members[member] = None
+        self.hosts[member] = Host.OFF
+        self.held[member] = []
+        await process.start()
+
+    async def remove_member(self, at: Process, member: int) -> None:
+        """Removed by a client of ``at``; then its machine is taken away. Raises StoreError."""
+        assert isinstance(at.store, StandaloneStore)
+        await at.store.remove_member(member)
+        self.trace.fault("members removed", member)
+        await self._retire(member)
+
+    async def _retire(self, member: int) -> None:
+        process = self.processes.pop(member, None)
+        if process is None:
+            return
+        assert isinstance(self.network, Fabric)
+        self.network.gone(member)
+        for table in (self.members, self.hosts, self.held):
+            table.pop(member, None)
+        process.retired = True
+        await process.stop()
+
+    async def reconcile(self) -> None:
+        """Once all is well: machines for exactly the members that there are, whatever became of changes that nobody answered."""
+        if self.shape is not Shape.STANDALONE:
+            return
+        tables = [
+            process.store.front.table
+            for process in self.processes.values()
+            if isinstance(process.store, StandaloneStore)
+        ]
+        newest = max(tables, key=lambda table: (len(table.removed), len(table.members)))
+        wanted = [info.id for info in newest.members]
+        for member in [member for member in self.processes if member not in wanted]:
+            await self._retire(member)
+        for member in wanted:
+            await self._join(member)
 
     # ---- crashes of a member alone
 
@@ -123,3 +182,14 @@ class SimulatedCluster:
         except Exception as error:
             self.failed(error)
             raise
+
+
+async def _ready(store: LocalStore) -> None:
+    """The members of several processes may need more than one election to find each other."""
+    for _ in range(10):
+        try:
+            await store.ready()
+        except NoLeaderError:
+            continue
+        return
+    await store.ready()

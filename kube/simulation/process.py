@@ -6,6 +6,8 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from kube.actors.runtime.supervision import Restart, Supervision
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import StoreMember
@@ -62,6 +64,9 @@ class Host(Enum):
     PAUSED = "paused"
     """As by SIGSTOP: what arrives waits."""
     DOWN = "down"
+    """Its actor was stopped."""
+    OFF = "off"
+    """With its machine."""
 
 
 class SimulatedMember(StoreMember):
@@ -81,7 +86,7 @@ class SimulatedMember(StoreMember):
 
     def receive_batch(self, messages: list[Input]) -> Awaitable[None] | None:
         cluster = self._process.cluster
-        if not self._power.on:
+        if not self._power.on or self._process.retired:
             return None
         if cluster.hosts[self._number] is Host.PAUSED:
             cluster.held[self._number].extend(messages)
@@ -127,7 +132,10 @@ class SimulatedMember(StoreMember):
 class Process:
     """``store`` is None while it is down. What its disks hold outlives it."""
 
-    def __init__(self, cluster: "SimulatedCluster", number: int, members: tuple[int, ...]) -> None:
+    def __init__(
+        self, cluster: "SimulatedCluster", number: int, members: tuple[int, ...], *, joins: bool = False
+    ) -> None:
+        """``joins``: its member begins with nothing, and learns from the others."""
         self.cluster = cluster
         self.number = number
         self.members = members
@@ -137,8 +145,9 @@ class Process:
         self.power = Power(self.chance, self._lost)
         self.platters = {member: Platter() for member in members}
         self.starts = 0
-        self.joins = False
-        """It begins with nothing, and learns from the others."""
+        self.retired = False
+        """Its member was removed; it does not come back."""
+        self._joins = joins
         self._system: ActorSystem | None = None
         self._actors: dict[int, SimulatedMember] = {}
 
@@ -198,7 +207,7 @@ class Process:
             identity = Identity(CLUSTER_ID, member)
             rng = chance.fork(f"disk {member}")
             if self.starts == 0:
-                first = Snapshot() if self.joins else cluster.first
+                first = Snapshot() if self._joins else cluster.first
                 storage = WitnessedWalStorage.create(disk, identity, rng, first, SMALL)
                 cluster.witness.begins(member, first)
             else:
@@ -231,9 +240,11 @@ class Process:
         """The power is gone, this moment: nothing more is sent, taken or written, and nobody is answered."""
         cluster = self.cluster
         cluster.trace.fault("power loss", self.number)
+        if self.retired:
+            return
         for member in self.members:
             cluster.members[member] = None
-            cluster.hosts[member] = Host.DOWN
+            cluster.hosts[member] = Host.OFF
             cluster.held[member].clear()
             if isinstance(cluster.network, Fabric):
                 cluster.network.gone(member)
@@ -245,7 +256,7 @@ class Process:
     async def _restart(self) -> None:
         """Clear away what runs of the old process, and come back after a while."""
         await self.stop()
-        while True:
+        while not self.retired:
             await asyncio.sleep(0.05 + 0.8 * self.chance.random())
             try:
                 await self.start()
@@ -294,10 +305,12 @@ class Process:
 
     def member_started(self, member: Member, actor: SimulatedMember) -> None:
         cluster = self.cluster
-        if not self.power.on:
+        if not self.power.on or self.retired:
             return
         self._actors[member.id] = actor
         cluster.members[member.id] = member
         cluster.hosts[member.id] = Host.RUNNING
+        raft = member.raft
+        raft.config = replace(raft.config, max_entries_per_message=cluster.append_entries)
         cluster.trace.event("started", member.id, member.raft.term, member.raft.log.last_index)
         cluster.watched(cluster.witness.started, member)

@@ -5,10 +5,17 @@ from collections.abc import Awaitable, Callable
 
 from kube.base.chance import Chance
 from kube.simulation.cluster import SimulatedCluster
+from kube.simulation.disk import PowerLossError
 from kube.simulation.network import CALM, Conditions
 from kube.simulation.process import CrashPoint, Host, Shape
 from kube.simulation.trace import Trace
+from kube.store.errors import StoreError
+from kube.store.reconfiguration import StandaloneStore
 
+FASTEST = 2.0
+"""Seconds of a clock that runs fast, in one of the loop's."""
+LEAST_MEMBERS = 2
+MOST_MEMBERS = 6
 _WEATHER = (
     Conditions(loss=0.02),
     Conditions(loss=0.2),
@@ -38,6 +45,9 @@ class Faults:
             (1, self._skew),
             (4 if on_disk else 0, self._lose_power),
             (2 if on_disk else 0, self._trouble_disk),
+            (2, self._move_leader),
+            (2, self._overthrow),
+            (5 if cluster.shape is Shape.STANDALONE else 0, self._change_members),
         )
 
     async def run(self) -> None:
@@ -63,7 +73,7 @@ class Faults:
             process = cluster.process_of(member)
             if host is Host.PAUSED:
                 process.resume(member)
-            elif host is Host.DOWN and process.store is not None and cluster.shape is not Shape.STANDALONE:
+            elif host is Host.DOWN:
                 await process.boot(member)
 
     # ---- kinds
@@ -132,7 +142,7 @@ class Faults:
 
     async def _skew(self) -> None:
         clock = self._chance.choice(tuple(self._cluster.processes.values())).clock
-        clock.rate = 1.0 if clock.rate != 1.0 else self._chance.choice((0.5, 0.9, 1.2, 2.0))
+        clock.rate = 1.0 if clock.rate != 1.0 else self._chance.choice((0.5, 0.9, 1.2, FASTEST))
         clock.step(self._chance.choice((-3600.0, -1.0, 1.0, 3600.0)))
         self._trace.fault("clock skew")
 
@@ -163,3 +173,75 @@ class Faults:
             process.power.io_errors = 1
         else:
             process.power.slow = 1.5
+
+    async def _move_leader(self) -> None:
+        cluster = self._cluster
+        leader = cluster.leader
+        store = cluster.process_of(leader).store if leader else None
+        if store is not None:
+            target = self._chance.choice(tuple(cluster.members))
+            self._trace.fault("leaders moved", leader, target)
+            cluster.tasks.start(self._attempt(store.move_leader(target)), name="move leader")
+
+    async def _change_members(self) -> None:
+        """One more, one less, or a learner that gets its vote: asked of any member, and often refused."""
+        cluster, chance = self._cluster, self._chance
+        up = [process for process in cluster.processes.values() if process.store is not None]
+        if not up:
+            return
+        at = chance.choice(up)
+        assert isinstance(at.store, StandaloneStore)
+        learners = [info.id for info in at.store.front.table.members if info.is_learner]
+        roll = chance.random()
+        if learners and roll < 0.6:
+            change = at.store.promote_member(chance.choice(learners))
+        elif len(cluster.processes) >= MOST_MEMBERS or (
+            roll > 0.7 and len(cluster.processes) > LEAST_MEMBERS
+        ):
+            change = cluster.remove_member(at, chance.choice(tuple(cluster.processes)))
+        else:
+            change = cluster.add_member(at)
+        cluster.tasks.start(self._attempt(change), name="change members")
+
+    async def _attempt(self, change: Awaitable[None]) -> None:
+        """What the store refuses is refused; what it does not answer may have happened."""
+        try:
+            await change
+        except StoreError as error:
+            self._trace.event("refused", type(error).__name__)
+        except PowerLossError:
+            self._trace.event("the machine of a new member fails at once")
+
+    async def _overthrow(self) -> None:
+        """A leader is cut off with what it goes on to append, and comes back when the next one fails.
+
+        The histories in which Raft's finer rules matter (figures 7 and 8 of the paper).
+        """
+        cluster, chance = self._cluster, self._chance
+        first = cluster.leader
+        if not first or len(cluster.members) < 3 or cluster.network.is_cut:
+            return
+        together = chance.choice(tuple(cluster.members)) if chance.random() < 0.5 else first
+        for other in cluster.members:
+            if other not in (first, together):
+                cluster.network.cut(first, other)
+                cluster.network.cut(together, other)
+                if chance.random() < 0.7:
+                    cluster.network.cut(other, first)
+                    cluster.network.cut(other, together)
+        self._trace.fault("overthrow", first, together)
+        for _ in range(12):
+            await asyncio.sleep(0.3)
+            if cluster.leader not in (0, first):
+                break
+        await asyncio.sleep(0.3 * chance.random())
+        second = cluster.leader
+        if second not in (0, first):
+            process = cluster.process_of(second)
+            if cluster.shape is Shape.STANDALONE and chance.random() < 0.5:
+                process.power.cut()
+            elif chance.random() < 0.5:
+                process.pause(second)
+            else:
+                cluster.crash(second, chance.choice(tuple(CrashPoint)))
+        cluster.network.heal()

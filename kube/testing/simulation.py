@@ -21,11 +21,12 @@ from kube.store.kv import Put
 from kube.store.raft.messages import Snapshot
 from kube.store.replicas import StoreConfig
 from kube.testing.checkers.consistency import check_history
+from kube.testing.checkers.leases import check_leases
 from kube.testing.checkers.raft import RaftChecker
 from kube.testing.checkers.replay import Replay
 from kube.testing.checkers.violation import ViolationError
 from kube.testing.checkers.watch import check_complete, check_watch
-from kube.testing.faults import Faults
+from kube.testing.faults import FASTEST, Faults
 
 SHAPES = (Shape.MEMORY, Shape.DIRECTORY, Shape.STANDALONE, Shape.STANDALONE)
 INITIAL = Snapshot(1, 1)
@@ -66,8 +67,11 @@ class _Run:
         self.shape = self.plan.choice(SHAPES)
         self.history = History()
         self.replay = Replay()
-        self.checker = RaftChecker(self.replay, INITIAL if self.shape is Shape.STANDALONE else None)
+        self.checker = RaftChecker(
+            running.time, self.replay, INITIAL if self.shape is Shape.STANDALONE else None
+        )
         self.cluster = SimulatedCluster(self.shape, _config(self.plan), self.chance, self.trace, self.checker)
+        self.cluster.append_entries = self.plan.choice((1, 4, 1024, 1024))
         await self.cluster.start()
         clients, watchers = self._clients(), self._watchers()
         everybody: list[Client | WatchClient] = [*clients, *watchers]
@@ -81,6 +85,7 @@ class _Run:
         await self.cluster.stop()
         self.cluster.check()
         check_history(self.history, self.replay)
+        check_leases(self.history, self.replay, self.checker.times, fastest=FASTEST)
         for watch in self.history.watches:
             check_watch(watch, self.replay)
         return Outcome(self.seed, self.trace.digest, running.time(), self.trace.events, dict(self._counts()))
@@ -129,6 +134,18 @@ class _Run:
                 if owner.failed.done():
                     owner.failed.result()
         await faults.stop()
+        await self._until_up()
+        await self.cluster.reconcile()
+
+    async def _until_up(self) -> None:
+        """Every machine has its power again, and every change of members is over."""
+        running = asyncio.get_running_loop()
+        deadline = running.time() + PATIENCE
+        while len(self.cluster.tasks) or None in self.cluster.members.values():
+            self.cluster.check()
+            if running.time() > deadline:
+                raise ViolationError("progress once faults stop", f"members are down: {self.cluster.hosts}")
+            await asyncio.sleep(0.1)
 
     def _counts(self) -> Counter[str]:
         counts = Counter(self.trace.faults)

@@ -4,7 +4,7 @@ Whoever runs members says when one starts, saves, sends, has handled something, 
 ``kube.store.member.Member``; what it keeps is shadowed here, so that a log that was compacted or forgotten can still be compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -13,6 +13,7 @@ from kube.store.member import Member
 from kube.store.raft.messages import (
     AppendEntries,
     AppendResponse,
+    ConfState,
     Entry,
     HardState,
     Heartbeat,
@@ -82,16 +83,19 @@ class Shadow(Struct):
     commit: int = 0
     applied: int = 0
     led: tuple[int, int, int] | None = None
+    conf: ConfState = ConfState()
 
 
 class RaftChecker:
     """Raises ViolationError at the step that breaks a promise."""
 
-    def __init__(self, replay: Replay, first: Snapshot | None = None) -> None:
-        """``first``: what the members of a new store begin with, where that is not nothing."""
+    def __init__(self, now: Callable[[], float], replay: Replay, first: Snapshot | None = None) -> None:
+        """``now`` in seconds. ``first``: what the members of a new store begin with, where that is not nothing."""
         self.replay = replay
         self.leaders: dict[int, int] = {}
         """Who led each term."""
+        self.times: list[float] = [0.0]
+        """When each entry was first applied anywhere, by index."""
         self.steps = 0
         self.installed = 0
         """Snapshots that members have taken over from leaders."""
@@ -103,7 +107,9 @@ class RaftChecker:
         self._votes: dict[tuple[int, int], int] = {}
         for _ in range(first.index if first is not None else 0):
             self._terms.append(first.term if first is not None else 0)
+            self.times.append(0.0)
             replay.commit(None)
+        self._now = now
 
     def begins(self, member: int, first: Snapshot | None = None) -> None:
         """A member comes that has never been: with nothing, or with what the members of a new store begin with."""
@@ -212,6 +218,7 @@ class RaftChecker:
         shadow.durable = shadow.kept.copy()
         shadow.unsettled.clear()
         shadow.led = None
+        shadow.conf = member.node.conf_state
         shadow.seen_term = raft.term
         shadow.commit = raft.log.committed
         shadow.applied = member.applied_index
@@ -251,6 +258,8 @@ class RaftChecker:
             self._check_leader(member, shadow)
         else:
             shadow.led = None
+        if shadow.conf != member.node.conf_state:
+            self._configured(member, shadow)
         shadow.commit = log.committed
         if member.applied_index != shadow.applied:
             self._applied(member, shadow)
@@ -271,7 +280,8 @@ class RaftChecker:
                     "only entries of the current term are committed by counting",
                     f"member {member.id} in term {raft.term}: entry {log.committed} of term {log.term(log.committed)}",
                 )
-            self._check_quorum(member, log.committed, raft.term)
+            if shadow.conf == member.node.conf_state:
+                self._check_quorum(member, log.committed, raft.term)
         shadow.led = (raft.term, log.last_index, log.last_term)
 
     def _check_complete(self, member: Member) -> None:
@@ -294,6 +304,14 @@ class RaftChecker:
                     f"entry {index} of term {term} by {kept} of {voters}",
                 )
 
+    def _configured(self, member: Member, shadow: Shadow) -> None:
+        """A change of members was applied, or a snapshot with another configuration: whatever decides before and after must overlap."""
+        before, shadow.conf = shadow.conf, member.node.conf_state
+        if member.applied_index == shadow.applied + 1 and before.voters and not overlap(before, shadow.conf):
+            raise ViolationError(
+                "configurations overlap", f"member {member.id} goes from {before} to {shadow.conf}"
+            )
+
     # ---- what is applied
 
     def _applied(self, member: Member, shadow: Shadow) -> None:
@@ -313,6 +331,7 @@ class RaftChecker:
         index = entry.index
         if index == len(self._terms):
             self._terms.append(entry.term)
+            self.times.append(self._now())
             self.replay.commit(entry.data)
         elif index > len(self._terms):
             raise ViolationError(
@@ -372,6 +391,25 @@ def _difference(member: Member, kept: Kept) -> str | None:
         if own != kept.entry(own.index):
             return f"another entry {own.index}"
     return None
+
+
+def overlap(before: ConfState, after: ConfState) -> bool:
+    """Whether any quorum of the one shares a member with any quorum of the other."""
+    members = sorted({*before.members, *after.members})
+    everybody = (1 << len(members)) - 1
+    return not any(
+        _decides(before, members, some) and _decides(after, members, everybody & ~some)
+        for some in range(everybody + 1)
+    )
+
+
+def _decides(conf: ConfState, members: list[int], some: int) -> bool:
+    chosen = [member for at, member in enumerate(members) if some >> at & 1]
+    return all(
+        2 * sum(voter in chosen for voter in half) > len(half)
+        for half in (conf.voters, conf.voters_outgoing)
+        if half
+    )
 
 
 def _halves(member: Member) -> tuple[tuple[int, ...], ...]:
