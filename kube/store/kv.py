@@ -380,12 +380,14 @@ class Watcher(Protocol):
         progress_notify: bool = False,
         filters: tuple[WatchFilter, ...] = (),
         sink: WatchSink | None = None,
+        patient: bool = False,
     ) -> WatchStream:
         """Watch [key, range_end) from ``start_revision`` on, inclusive; 0 means what comes after this call.
 
         A start below the compacted revision gives a stream (or sink) whose first answer is CompactedError; one in
         the future waits for that revision. With ``sink`` the batches are pushed into it, those of the history
-        before this call returns when the store is in this process. ``progress_notify``: a batch without events
+        before this call returns when the store is in this process. ``patient``: where many watch the same range, this sink may be
+        served a few turns of the loop later, so that writers need not wait until all are. ``progress_notify``: a batch without events
         at least every 10 s in which nothing else was delivered.
         """
         ...

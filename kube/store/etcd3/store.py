@@ -199,6 +199,7 @@ class Etcd3Store(Administrator):
         progress_notify: bool = False,
         filters: tuple[WatchFilter, ...] = (),
         sink: WatchSink | None = None,
+        patient: bool = False,  # noqa: ARG002  # no writer of this process waits for another's watches
     ) -> WatchStream:
         """All watches share one stream of every change under the prefix; a busy stranger there costs its traffic."""
         if not key:

@@ -39,6 +39,7 @@ _RESPONSE_BYTES: Final = 1_048_576
 """Bytes of keys and values of one response, unless a single revision has more: clients take 4 MiB by default."""
 _ENCODED: Final = 64
 """Batches whose encoding is kept for the other watches that get them."""
+_FRAGMENT: Final = messages.WatchResponse(fragment=True).SerializeToString()
 NO_WATCH: Final = -1
 """The id in a response that is about no watch, or about all."""
 
@@ -96,6 +97,8 @@ def portions(
     prev_kv: bool = False,
 ) -> list[tuple[Event, ...]]:
     """Of about ``most`` events and ``most_bytes``; those of one revision stay together."""
+    if len(events) == 1:
+        return [events]
     found: list[tuple[Event, ...]] = []
     start = size = revision = 0
     for index, event in enumerate(events):
@@ -148,7 +151,10 @@ class Watch:
         self.filters = tuple(WatchFilter(each) for each in request.filters if each in {0, 1})
         self.revision = 0
         self.announced = False
-        self.pending: deque[WatchBatch] = deque()
+        self.head = messages.WatchResponse(watch_id=id_).SerializeToString()
+        """What is the same in all of its responses."""
+        self.pending: deque[tuple[WatchBatch, int]] = deque()
+        """With their bytes."""
         self.handle: WatchStream | None = None
         self.subscribing: asyncio.Task[None] | None = None
         self.resume_revision = 0
@@ -183,6 +189,9 @@ class WatchSession:
         self._pending = 0
         """Events in all queues, and their bytes."""
         self._pending_bytes = 0
+        self._weighed: tuple[WatchBatch | None, bool, int] = (None, False, 0)
+        self._header = (0, 0, b"")
+        """Revision, term, and the header with both as bytes of the field of a WatchResponse."""
         self._control: deque[messages.WatchResponse] = deque()
         self._ready: dict[Watch, None] = {}
         """Watches with something queued."""
@@ -254,8 +263,8 @@ class WatchSession:
         watch.leave()
         self._watches.pop(watch.id, None)
         self._ready.pop(watch, None)
-        for batch in watch.pending:
-            self._unqueued(watch, batch)
+        for batch, size in watch.pending:
+            self._unqueued(batch, size)
         watch.pending.clear()
         if self._progress_of.pop(watch, self) is None:
             self._progress_answered()
@@ -278,6 +287,7 @@ class WatchSession:
             progress_notify=watch.progress_notify,
             filters=watch.filters,
             sink=lambda batch: self._receive(watch, batch),
+            patient=True,
         )
         watch.subscribing = None
         watch.register()
@@ -291,7 +301,8 @@ class WatchSession:
         error = batch.error
         if isinstance(error, SlowWatcherError):
             watch.resume_revision = error.resume_revision
-        elif batch.events and self._pending and self._is_full(watch, batch):
+        size = self._weight(watch, batch)
+        if batch.events and self._pending and self._is_full(batch, size):
             watch.resume_revision = batch.events[0].kv.mod_revision
         if watch.resume_revision:
             watch.leave()
@@ -302,21 +313,29 @@ class WatchSession:
         if not batch.events and error is None and self._progress_of.pop(watch, self) is None:
             self._progress_answered()
             return
-        watch.pending.append(batch)
+        watch.pending.append((batch, size))
         self._pending += len(batch.events)
-        self._pending_bytes += _weight(watch, batch)
+        self._pending_bytes += size
         watch.register()
         self._offer(watch)
 
-    def _is_full(self, watch: Watch, batch: WatchBatch) -> bool:
+    def _is_full(self, batch: WatchBatch, size: int) -> bool:
         return (
-            self._pending + len(batch.events) > MAX_PENDING
-            or self._pending_bytes + _weight(watch, batch) > MAX_PENDING_BYTES
+            self._pending + len(batch.events) > MAX_PENDING or self._pending_bytes + size > MAX_PENDING_BYTES
         )
 
-    def _unqueued(self, watch: Watch, batch: WatchBatch) -> None:
+    def _weight(self, watch: Watch, batch: WatchBatch) -> int:
+        """The bytes of a batch, added up once for all watches that get it."""
+        known, prev_kv, size = self._weighed
+        if known is not batch or prev_kv is not watch.prev_kv:
+            prev_kv = watch.prev_kv
+            size = sum([weight(event, prev_kv=prev_kv) for event in batch.events])
+            self._weighed = (batch, prev_kv, size)
+        return size
+
+    def _unqueued(self, batch: WatchBatch, size: int) -> None:
         self._pending -= len(batch.events)
-        self._pending_bytes -= _weight(watch, batch)
+        self._pending_bytes -= size
 
     # ---- progress of all
 
@@ -369,8 +388,8 @@ class WatchSession:
 
     async def _write_pending(self, watch: Watch) -> None:
         while watch.pending and self._watches.get(watch.id) is watch:
-            batch = watch.pending.popleft()
-            self._unqueued(watch, batch)
+            batch, size = watch.pending.popleft()
+            self._unqueued(batch, size)
             if batch.error is not None:
                 await self._end(watch, batch.error)
             elif not batch.events:
@@ -397,11 +416,13 @@ class WatchSession:
             await self._call.drain()
 
     def _response(self, watch: Watch, revision: int, events: bytes, *, fragment: bool = False) -> bytes:
-        """Fields of a message may come in any order, so the events, encoded already, are put behind the rest."""
-        head = messages.WatchResponse(
-            header=self._service.header(revision), watch_id=watch.id, fragment=fragment
-        )
-        return head.SerializeToString() + events
+        """Fields of a message may come in any order, so what is encoded already is put one behind the other."""
+        term = self._store.raft_term
+        known, known_term, header = self._header
+        if revision != known or term != known_term:
+            header = messages.WatchResponse(header=self._service.header(revision)).SerializeToString()
+            self._header = (revision, term, header)
+        return b"".join((header, watch.head, _FRAGMENT if fragment else b"", events))
 
     async def _end(self, watch: Watch, error: StoreError) -> None:
         """The store has ended the watch. Raises what concerns the whole stream."""
@@ -414,10 +435,6 @@ class WatchSession:
         else:
             response.cancel_reason = error.message
         await self._call.send(response)
-
-
-def _weight(watch: Watch, batch: WatchBatch) -> int:
-    return sum(weight(event, prev_kv=watch.prev_kv) for event in batch.events)
 
 
 class WatchService(Service):
