@@ -215,8 +215,19 @@ def table(headings: tuple[str, ...], row: tuple[str, ...]) -> str:
     help="NAME=URL,… of all members of a store of several processes; this directory becomes the one of --name.",
 )
 @click.option("--initial-cluster-token", default="etcd-cluster", show_default=True)
+@click.option(
+    "--initial-advertise-peer-urls",
+    default="",
+    help="This member's URLs; those of --initial-cluster, which is asked if this is given.",
+)
 def restore(  # noqa: PLR0917  # as above
-    file: Path, data_dir: Path, replicas: str, name: str, initial_cluster: str, initial_cluster_token: str
+    file: Path,
+    data_dir: Path,
+    replicas: str,
+    name: str,
+    initial_cluster: str,
+    initial_cluster_token: str,
+    initial_advertise_peer_urls: str,
 ) -> None:
     """Make a new store of the backup in FILE. Its members have new ids, so that no member of the old one meets them.
 
@@ -230,7 +241,8 @@ def restore(  # noqa: PLR0917  # as above
     logging.configure(level="WARNING")
     try:
         if initial_cluster:
-            _restore_member(file, data_dir, name, initial_cluster, initial_cluster_token)
+            urls = initial_advertise_peer_urls
+            _restore_member(file, data_dir, name, initial_cluster, initial_cluster_token, urls)
         else:
             _restore_store(file, data_dir, int(replicas))
     except (BackupError, AddressError, DataDirectoryError) as error:
@@ -258,7 +270,9 @@ def _restore_store(file: Path, data_dir: Path, replicas: int) -> None:
     make_store(data_dir, voters, restored(backup, ConfState(voters)), Chance.system())
 
 
-def _restore_member(file: Path, data_dir: Path, name: str, initial_cluster: str, token: str) -> None:
+def _restore_member(  # noqa: PLR0917  # as the command's
+    file: Path, data_dir: Path, name: str, initial_cluster: str, token: str, advertised: str
+) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
     from kube.store.backup import read_backup, restored  # noqa: PLC0415  # as above
     from kube.store.membership import (  # noqa: PLC0415  # as above
@@ -266,6 +280,7 @@ def _restore_member(file: Path, data_dir: Path, name: str, initial_cluster: str,
         initial_members,
         member_id,
         parse_initial_cluster,
+        parse_urls,
     )
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
     from kube.store.wal.directory import open_member  # noqa: PLC0415  # as above
@@ -274,6 +289,10 @@ def _restore_member(file: Path, data_dir: Path, name: str, initial_cluster: str,
     urls = parse_initial_cluster(initial_cluster)
     if name not in urls:
         raise CommandError(f"--initial-cluster does not name the member {name!r}: give it by --name")
+    if advertised and parse_urls(advertised) != urls[name]:
+        raise CommandError(
+            f"--initial-advertise-peer-urls is {advertised}, --initial-cluster has {','.join(urls[name])} for {name}"
+        )
     _check_new(data_dir)
     members: tuple[MemberInfo, ...] = initial_members(urls, token)
     voters = tuple(member.id for member in members)

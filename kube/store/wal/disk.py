@@ -231,13 +231,22 @@ else:
         _fdatasync = os.fdatasync
 
 
+def _make_directory(directory: Path) -> None:
+    """With those above it; a crash takes none of them away."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(mode=0o700, exist_ok=True)
+    _sync_directory(directory.parent)
+
+
 class OsDisk:
     """A directory of the operating system, made if it is not there. Only its owner may read what is in it. Raises OSError."""
 
     __slots__ = ("_directory", "_lock_descriptor")
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_directory(directory)
         self._directory = directory
         self._lock_descriptor = -1
 

@@ -95,6 +95,12 @@ def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) 
     assert "does not name the member 'z'" in refused(
         "restore", backup, "--data-dir", new, "--name", "z", "--initial-cluster", "a=http://h:1"
     )
+    assert "--initial-cluster has http://h:1 for a" in refused(
+        "restore",
+        backup,
+        *("--data-dir", new, "--name", "a", "--initial-cluster", "a=http://h:1"),
+        *("--initial-advertise-peer-urls", "http://h:2"),
+    )
     assert "is not NAME=URL" in refused("restore", backup, "--data-dir", new, "--initial-cluster", "a")
     backup.write_bytes(backup.read_bytes()[:-1])
     assert "only a part of one" in refused("restore", backup, "--data-dir", new)
