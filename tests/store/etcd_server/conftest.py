@@ -105,10 +105,10 @@ class Etcdctl:
             env=self._environment,
         )
 
-    async def __call__(self, *arguments: str, stdin: str = "") -> Answer:
+    async def __call__(self, *arguments: str, stdin: str = "", within: float = 30) -> Answer:
         process = await self.start(*arguments)
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(within):
                 out, err = await process.communicate(stdin.encode())
         except TimeoutError:
             process.kill()

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.store.etcd_server.conftest import Etcdctl, Serve, Serving, etcdctl_binary
 
 
@@ -155,3 +157,18 @@ async def test_alarms(serve: Serve, etcdctl_version: str) -> None:
     assert (await etcdctl("compaction", str(revision))).code == 0
     assert (await etcdctl("alarm", "disarm")).out == "memberID:1 alarm:NOSPACE \n"
     assert (await etcdctl("put", "k", "v")).out == "OK\n"
+
+
+async def test_check_datascale(etcdctl: Etcdctl) -> None:
+    """Ten thousand keys of 1 KB from 50 clients; etcdctl judges the memory that they take."""
+    answer = await etcdctl("check", "datascale", "--load=s")
+    assert (answer.code, "PASS: Approximate system memory used" in answer.out) == (0, True), answer
+
+
+@pytest.mark.slow
+async def test_check_perf(serve: Serve, etcdctl_version: str) -> None:
+    """150 writes a second for a minute; etcdctl judges the throughput, the slowest and the spread."""
+    serving = await serve(replicas=3)
+    etcdctl = Etcdctl(etcdctl_binary(etcdctl_version), serving.endpoint)
+    answer = await etcdctl("check", "perf", "--load=s", within=120)
+    assert (answer.code, answer.out.count("PASS")) == (0, 4), answer

@@ -64,6 +64,7 @@ async def test_metrics_are_prometheus_text(serving: Serving) -> None:
     assert values["etcd_server_has_leader"] == 1
     assert values["etcd_debugging_mvcc_keys_total"] == 1
     assert values["etcd_debugging_mvcc_current_revision"] == 2
+    assert values["process_resident_memory_bytes"] > 10_000_000
 
 
 @pytest.mark.parametrize(
