@@ -15,6 +15,7 @@ import msgspec
 from kube.base.clock import SystemClock
 from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.store import Etcd3Store
+from kube.store.etcdpb import messages
 from kube.store.peer.frames import FrameDecoder, FrameKind
 from kube.store.peer.handshake import Hello
 
@@ -227,9 +228,13 @@ class MemberProcess:
                 continue
         return self.process.returncode, time.monotonic() - begin - max(0.0, last - before)
 
+    async def status(self) -> Any:
+        """etcd's Maintenance.Status alone, which a learner answers too."""
+        return await self.store._client.call("/etcdserverpb.Maintenance/Status", messages.StatusRequest())
+
     async def leader(self) -> int:
         """As the member has it."""
-        return (await self.store.status()).leader
+        return int((await self.status()).leader)
 
 
 class ProcessCluster:

@@ -45,7 +45,7 @@ async def caught_up(cluster: ProcessCluster, member: MemberProcess) -> None:
     """Until the member holds what all held when this was called."""
     revision = await (await cluster.leader(without=(member.name,))).store.current_revision()
     async with asyncio.timeout(20):
-        while (await member.store.status()).revision < revision:  # noqa: ASYNC110  # another process has no event
+        while (await member.status()).header.revision < revision:  # noqa: ASYNC110  # another process has no event
             await asyncio.sleep(0.02)
 
 
@@ -89,7 +89,7 @@ async def test_members_join_are_promoted_leave_and_never_come_back(three: Proces
     assert four.id == id_
     await caught_up(three, four)
     assert (await four.store.range(b"k", b"l", serializable=True)).count == 120
-    assert (await four.store.status()).is_learner
+    assert (await four.status()).isLearner
     await eventually(lambda: follower.store.promote_member(id_), LearnerNotReadyError)
     async with asyncio.timeout(10):
         wanted = {(name, False) for name in "abcd"}
