@@ -318,7 +318,7 @@ class Simulation:
             if host.node is None:
                 self.start(host)
         target = None
-        for _ in range(900):
+        for _ in range(3000):  # a window of one entry and no pre-vote make it slow, not stuck
             self.now += 1
             self.deliver()
             for host in self.hosts.values():
