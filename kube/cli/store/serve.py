@@ -59,7 +59,7 @@ def seconds(text: str) -> float:
 
 
 class Tls(NamedTuple):
-    """etcd's --cert-file, --key-file, --trusted-ca-file and --client-cert-auth."""
+    """etcd's --cert-file, --key-file, --trusted-ca-file and --client-cert-auth. As in etcd, who names the authority wants certificates."""
 
     cert_file: Path | None
     key_file: Path | None
@@ -81,7 +81,7 @@ class Tls(NamedTuple):
                 context.load_verify_locations(self.trusted_ca_file)
         except (OSError, ssl.SSLError) as error:
             raise CommandError(f"the certificates cannot be used: {error}") from None
-        if self.client_cert_auth:
+        if self.trusted_ca_file is not None:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
 
@@ -114,8 +114,12 @@ class Tls(NamedTuple):
 )
 @click.option("--cert-file", type=_FILE, help="The server's certificate, PEM, for https URLs.")
 @click.option("--key-file", type=_FILE, help="Its private key, PEM.")
-@click.option("--trusted-ca-file", type=_FILE, help="The authority of clients' certificates, PEM.")
-@click.option("--client-cert-auth", is_flag=True, help="Serve only who has a certificate of that authority.")
+@click.option(
+    "--trusted-ca-file",
+    type=_FILE,
+    help="The authority of clients' certificates, PEM. Who has none of it is not served.",
+)
+@click.option("--client-cert-auth", is_flag=True, help="Insist that --trusted-ca-file is given.")
 @click.option(
     "--auto-compaction-mode",
     type=click.Choice(["periodic", "revision"]),
@@ -138,6 +142,19 @@ class Tls(NamedTuple):
 @click.option(
     "--max-concurrent-streams", type=click.IntRange(min=1), help="The most calls at a time on one connection."
 )
+@click.option(
+    "--grpc-keepalive-min-time",
+    default="5s",
+    show_default=True,
+    help="A client that asks more often whether the server is there is cut off.",
+)
+@click.option(
+    "--grpc-keepalive-interval",
+    default="2h",
+    show_default=True,
+    help="A client that is silent for so long is asked whether it is there.",
+)
+@click.option("--grpc-keepalive-timeout", default="20s", show_default=True, help="How long it has to answer.")
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -181,9 +198,15 @@ def _server_config(flags: dict[str, Any]) -> Any:
     from kube.store.etcd_server.server import EtcdServerConfig  # noqa: PLC0415  # as above
     from kube.store.kv import MAX_REQUEST_BYTES  # noqa: PLC0415  # as above
 
-    streams = flags["max_concurrent_streams"]
-    limits = Limits(max_concurrent_streams=streams) if streams else Limits()
-    return EtcdServerConfig(limits=limits, max_request_bytes=flags["max_request_bytes"] or MAX_REQUEST_BYTES)
+    streams = flags["max_concurrent_streams"] or Limits().max_concurrent_streams
+    return EtcdServerConfig(
+        limits=Limits(
+            max_concurrent_streams=streams, min_ping_interval=seconds(flags["grpc_keepalive_min_time"])
+        ),
+        max_request_bytes=flags["max_request_bytes"] or MAX_REQUEST_BYTES,
+        keepalive_interval=seconds(flags["grpc_keepalive_interval"]),
+        keepalive_timeout=max(1.0, seconds(flags["grpc_keepalive_timeout"])),
+    )
 
 
 def _auto_compaction(flags: dict[str, Any], store: Any, clock: Any) -> Any:

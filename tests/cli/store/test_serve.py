@@ -14,13 +14,14 @@ import pytest
 from kube.cli.errors import CommandError
 from kube.cli.store.serve import Url, parse_urls, seconds
 from tests.e2e.harness import REPOSITORY, interrupt, kube, said
+from tests.store.etcd_server.certificates import Authority
 from tests.store.etcd_server.conftest import Etcdctl, etcdctl_binary
 
 
 @contextmanager
-def serving(home: Path, *arguments: str) -> Iterator[dict[str, object]]:
+def serving(home: Path, *arguments: str, url: str = "http://127.0.0.1:0") -> Iterator[dict[str, object]]:
     """What it has announced. It ends well."""
-    command = ("store", "serve", "--listen-client-urls", "http://127.0.0.1:0", "--output", "json")
+    command = ("store", "serve", "--listen-client-urls", url, "--output", "json")
     process = kube(home, *command, *arguments)
     try:
         yield json.loads(said(process, r"^\{.*\}$")[0])
@@ -89,6 +90,9 @@ def test_pages_on_a_port_of_their_own(tmp_path: Path) -> None:
             "'1h': with mode revision a number is wanted",
             id="no number",
         ),
+        pytest.param(
+            ["--grpc-keepalive-min-time", "soon"], "'soon' is no duration", id="no duration between pings"
+        ),
         pytest.param(["--replicas", "2"], "'2' is not one of '1', '3', '5'", id="even replicas"),
         pytest.param(["--cert-file", "nowhere"], "'nowhere' does not exist", id="no file"),
     ],
@@ -96,6 +100,27 @@ def test_pages_on_a_port_of_their_own(tmp_path: Path) -> None:
 def test_refusals(arguments: list[str], line: str) -> None:
     free = [] if "--listen-client-urls" in arguments else ["--listen-client-urls", "http://127.0.0.1:0"]
     assert line in refusal(*arguments, *free)
+
+
+async def test_tls(tmp_path: Path) -> None:
+    """With the flags of etcd, and a loop that is not asyncio's own."""
+    authority = Authority(tmp_path, "authority")
+    certificate, key = authority.pair("server")
+    flags = [
+        "--cert-file",
+        str(certificate),
+        "--key-file",
+        str(key),
+        "--trusted-ca-file",
+        str(authority.file),
+    ]
+    with serving(tmp_path, *flags, "--client-cert-auth", url="https://127.0.0.1:0") as facts:
+        [endpoint] = facts["endpoints"]  # type: ignore[misc]  # as above
+        certificate, key = authority.pair("client")
+        ca, pair = ["--cacert", str(authority.file)], ["--cert", str(certificate), "--key", str(key)]
+        assert (await Etcdctl(etcdctl_binary("3.5"), endpoint, *ca, *pair)("put", "k", "v")).out == "OK\n"
+        stranger = Etcdctl(etcdctl_binary("3.5"), endpoint, *ca, "--command-timeout=1s", "--dial-timeout=1s")
+        assert (await stranger("get", "k")).code == 1
 
 
 def test_certificates_that_are_none(tmp_path: Path) -> None:
