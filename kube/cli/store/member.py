@@ -203,13 +203,13 @@ async def _run(flags: dict[str, Any]) -> None:
     from kube.store.peer.listener import ListenError  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
-    stopped = asyncio.Event()
+    stopped = _Stop()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, stopped.signal)
     config = _store_config(flags)
-    async with contextlib.AsyncExitStack() as parts:
+    async with stopped, contextlib.AsyncExitStack() as parts:
         guard = StallGuard(SystemClock())
         guard.start()
         parts.callback(guard.stop)
@@ -227,7 +227,7 @@ async def _start(  # noqa: PLR0917  # one caller
     clock: Any,
     chance: Any,
     parts: contextlib.AsyncExitStack,
-    stopped: asyncio.Event,
+    stopped: "_Stop",
 ) -> None:
     """Everything in the order in which it depends on each other, until it is to stop."""
     from kube.actors.runtime.system import ActorSystem  # noqa: PLC0415  # as above
@@ -291,9 +291,34 @@ async def _start(  # noqa: PLR0917  # one caller
     told = tuple(each.strip() for each in (flags["advertise_client_urls"] or ",".join(urls)).split(","))
     tasks.start(store.publish(flags["name"], told), name="publish")
     _announce(flags, identity, peer_urls, urls)
+    stopped.started()
     await until(stopped, system)
     if removed.is_set():
         raise CommandError(f"member {flags['name']} ({identity.member:x}) was removed from the cluster")
+
+
+class _Stop(asyncio.Event):
+    """Set by a signal. One that comes during the start, which may wait for other members, also ends that, without an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starting = asyncio.current_task()
+
+    def signal(self) -> None:
+        self.set()
+        if self._starting is not None:
+            self._starting.cancel()
+
+    def started(self) -> None:
+        self._starting = None
+
+    async def __aenter__(self) -> None:
+        """What is to be ended begins."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> bool:
+        return isinstance(error, asyncio.CancelledError) and self._starting is not None and self.is_set()
 
 
 async def _farewell(clock: Any, stopped: asyncio.Event) -> None:

@@ -229,6 +229,15 @@ async def endpoint(process: asyncio.subprocess.Process) -> str:
     return said.partition("serves etcd's API at http://")[2].partition(",")[0]
 
 
+async def test_a_member_that_waits_for_the_others_stops_when_it_is_told_to() -> None:
+    async with Plain() as plain:
+        first = await plain.start(0)
+        await line(first, "Waiting for")
+        first.terminate()
+        async with asyncio.timeout(30):
+            assert await first.wait() == 0
+
+
 async def test_members_in_memory_begin_together_and_none_begins_twice() -> None:
     async with Plain() as plain:
         first, second = await plain.start(0), await plain.start(1)
