@@ -7,6 +7,9 @@ import pytest
 
 from kube.store.errors import CompactedError, WatchCanceledError
 from kube.store.kv import (
+    Compare,
+    CompareResult,
+    CompareTarget,
     DeleteRange,
     Event,
     EventType,
@@ -345,10 +348,18 @@ async def test_writers_notes_come_with_their_events(world: World) -> None:
     await store.optimistic_put(world(b"b"), b"2", now + 2, note="swapped")
     await store.txn(Txn((), (Put(world(b"c"), b"1", note="in a txn"), Put(world(b"d"), b"1"))))
     await store.put(world(b"a"), b"2")
+    absent = Compare(world(b"a"), CompareTarget.VERSION, CompareResult.EQUAL, 0)
+    await store.txn(
+        Txn((absent,), (Put(world(b"a"), b"3", note="no"),), (Put(world(b"a"), b"4", note="yes"),))
+    )
     async with asyncio.timeout(SECONDS):
-        while not batches or batches[-1].revision < now + 5:
+        while not batches or batches[-1].revision < now + 6:
             stream.request_progress()
             await asyncio.sleep(0.01)
     notes = [event.note for batch in batches for event in batch.events]
-    assert notes == ["put", "created", "swapped", "in a txn", None, None]
-    stream.cancel()
+    assert notes == ["put", "created", "swapped", "in a txn", None, None, "yes"]
+    late = await store.watch(*world.all, now + 1, prev_kv=True)
+    again = [event.note for event in await until_revision(late, now + 6)]
+    assert all(note in {None, live} for note, live in zip(again, notes, strict=True))
+    for each in (stream, late):
+        each.cancel()
