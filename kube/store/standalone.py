@@ -19,6 +19,7 @@ from kube.store.errors import (
     LearnerNotReadyError,
     LeaseNotFoundError,
     NoLeaderError,
+    NoSpaceError,
     NotEnoughStartedError,
     NotLeaderError,
     RequestTimeoutError,
@@ -29,7 +30,7 @@ from kube.store.errors import (
 from kube.store.forwarding import Forwarding, take_forward
 from kube.store.kv import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.linearizable import LinearizableReads
-from kube.store.member import Campaign, Input, Member, MemberConfig, TransferLeadership
+from kube.store.member import ENTRY_BYTES, Campaign, Input, Member, MemberConfig, TransferLeadership
 from kube.store.membership import IN_SYNC, MemberTable
 from kube.store.mvcc.hashing import KeySpaceHash
 from kube.store.peer.messages import (
@@ -61,6 +62,7 @@ from kube.store.raft.raft import ProposalDroppedError
 from kube.store.raft.storage import MemoryStorage, StableStorage
 from kube.store.replicas import HASH_PAUSE, SWEEP, Replica, Replicas, StoreConfig
 from kube.store.wal.directory import StoreDirectory
+from kube.store.wal.storage import WalStorage
 
 CHANGE_BYTES = 256
 """What a change of members counts in the log, about."""
@@ -301,13 +303,25 @@ class Standalone(Replicas):
 
     def _take_forward(self, forward: Forward) -> None:
         """Said before the entries are sent, which is at the end of the member's turn."""
-        self._network.say(take_forward(self._member.node, forward))
+        if self._has_room(sum([size for _, size in forward.items]), len(forward.items)):
+            answer = take_forward(self._member.node, forward)
+        else:
+            refusal = error_data(NoSpaceError())
+            answer = Forwarded(forward.from_, self.id, forward.number, 0, refusal)
+        self._network.say(answer)
+
+    def _has_room(self, size: int, entries: int) -> bool:
+        storage = self._here.storage
+        return not isinstance(storage, WalStorage) or storage.has_room(size + entries * ENTRY_BYTES)
 
     def _propose_conf_change(self, wanted: ConfChangeProposed) -> None:
         proposal, member = wanted.proposal, self._member
         if proposal.owner is not member or proposal.future.done():
             return
         assert isinstance(proposal.request, ConfChange)
+        if not self._has_room(proposal.size, 1):
+            proposal.answer(NoSpaceError())
+            return
         try:
             index = member.node.propose_conf_change(proposal.request, proposal.size)
         except ProposalDroppedError:

@@ -110,22 +110,28 @@ class Asker:
             connection.fail("answered")
             await connection.ended()
 
-    async def first(self, urls: Iterable[str]) -> Members | None:
-        """The answer of the first that gives one; None when nobody does."""
+    async def first(self, urls: Iterable[str], wanted: Callable[[Members], bool]) -> Members | None:
+        """The first answer that is wanted, else any other; None when nobody gives one. A member that is behind may not know."""
+        found: Members | None = None
         for url in urls:
             try:
-                return await self.ask(url, Hello(0, 0, 0, Channel.MEMBERS))
+                found = await self.ask(url, Hello(0, 0, 0, Channel.MEMBERS))
             except (OSError, RefusedError):
                 continue
-        return None
+            if wanted(found):
+                return found
+        return found
 
 
 async def check_new(new: NewMember, cluster: InitialCluster, asker: Asker) -> None:
     """Raises BootstrapError where a peer can tell that the member was started before."""
-    found = await asker.first(cluster.other_urls)
-    if found is None or found.cluster != new.cluster_id:
-        return
-    if new.member in found.removed or any(each.id == new.member and each.name for each in found.members):
+
+    def knows(answer: Members) -> bool:
+        started = any(each.id == new.member and each.name for each in answer.members)
+        return answer.cluster == new.cluster_id and (started or new.member in answer.removed)
+
+    found = await asker.first(cluster.other_urls, knows)
+    if found is not None and knows(found):
         raise BootstrapError(_again(cluster.name, new.member))
 
 
@@ -134,12 +140,16 @@ async def begin_existing(cluster: InitialCluster, asker: Asker) -> NewMember:
     cluster.check()
     if not cluster.other_urls:
         raise AddressError("--initial-cluster names nobody else whom a new member could join")
-    found = await asker.first(cluster.other_urls)
+
+    def ours(answer: Members) -> list[MemberInfo]:
+        return [each for each in answer.members if each.peer_urls == cluster.advertised]
+
+    found = await asker.first(cluster.other_urls, lambda answer: bool(ours(answer)))
     if found is None:
         raise BootstrapError(
             f"none of {', '.join(cluster.other_urls)} answers: who are the members is theirs to tell"
         )
-    own = [each for each in found.members if each.peer_urls == cluster.advertised]
+    own = ours(found)
     if not own:
         raise BootstrapError(
             f"no member with the peer URLs {','.join(cluster.advertised)} belongs to the cluster: "

@@ -5,7 +5,15 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from kube.store.codec import CodecError
-from kube.store.peer.frames import PREAMBLE, FrameDecoder, FrameError, FrameKind, encode_frame
+from kube.store.peer.frames import (
+    MAX_FRAME_BYTES,
+    MAX_STRANGERS_FRAME_BYTES,
+    PREAMBLE,
+    FrameDecoder,
+    FrameError,
+    FrameKind,
+    encode_frame,
+)
 
 HIGH_WATER = 4 << 20
 """Bytes that wait to be sent past which ``drained`` waits."""
@@ -41,7 +49,8 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._now = now
         self._accepted = accepted
-        self._decoder = FrameDecoder(preamble=accepted)
+        limit = MAX_STRANGERS_FRAME_BYTES if accepted else MAX_FRAME_BYTES
+        self._decoder = FrameDecoder(preamble=accepted, limit=limit)
         self._transport: asyncio.Transport | None = None
         self._writable: asyncio.Future[None] | None = None
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -102,6 +111,10 @@ class Connection(asyncio.Protocol):
     def buffered(self) -> int:
         """Bytes that wait to be sent."""
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def admit(self) -> None:
+        """The other side is who it should be."""
+        self._decoder.limit = MAX_FRAME_BYTES
 
     def send(self, kind: FrameKind, payload: bytes = b"") -> None:
         if self._transport is not None and self.open:

@@ -13,8 +13,10 @@ from enum import IntEnum
 
 PREAMBLE = b"kube-peer/1\n"
 """The protocol and its version."""
-MAX_FRAME_BYTES = 16 << 20
-"""A batch of messages is split before this; whoever announces more is refused before it is read."""
+MAX_FRAME_BYTES = 64 << 20
+"""A batch of messages is split long before this; whoever announces more is refused before it is read."""
+MAX_STRANGERS_FRAME_BYTES = 64 << 10
+"""As much from somebody who has not said yet who it is."""
 
 _HEADER = struct.Struct("!IIB")
 HEADER_BYTES = _HEADER.size
@@ -49,14 +51,14 @@ def encode_frame(kind: FrameKind, payload: bytes = b"") -> bytes:
 
 
 class FrameDecoder:
-    """Bytes in as they arrive, whole frames out."""
+    """Bytes in as they arrive, whole frames out. ``limit``: bytes of a frame that may come next."""
 
-    __slots__ = ("_buffer", "_limit", "_preamble_due")
+    __slots__ = ("_buffer", "_preamble_due", "limit")
 
     def __init__(self, *, preamble: bool, limit: int = MAX_FRAME_BYTES) -> None:
         """``preamble``: the other side opens the connection, and says first which protocol it speaks."""
         self._buffer = bytearray()
-        self._limit = limit
+        self.limit = limit
         self._preamble_due = preamble
 
     def feed(self, data: bytes) -> Iterator[tuple[FrameKind, bytes]]:
@@ -69,8 +71,8 @@ class FrameDecoder:
         try:
             while len(buffer) - start >= HEADER_BYTES:
                 length, crc, kind = _HEADER.unpack_from(buffer, start)
-                if length > self._limit:
-                    raise FrameError(f"a frame of {length} bytes is over the limit of {self._limit}")
+                if length > self.limit:
+                    raise FrameError(f"a frame of {length} bytes is over the limit of {self.limit}")
                 end = start + HEADER_BYTES + length
                 if len(buffer) < end:
                     return

@@ -130,6 +130,8 @@ class Link:
         """``removed``: the other side says that this member was removed from the cluster."""
         self.peer = peer
         self.urls = urls
+        self.url = urls[0]
+        """The one that was connected to last."""
         self.since: float | None = None
         self._tls = tls
         self._clock = clock
@@ -205,7 +207,7 @@ class Link:
         connection = await dialled.connect(url, self._tls, self._clock.monotonic)
         if not connection.open:
             return
-        self._connection = connection
+        self._connection, self.url = connection, url
         self.since = self._clock.monotonic()
         self._backoff.reset()
         self._said = ""

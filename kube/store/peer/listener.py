@@ -139,6 +139,7 @@ class Incoming:
             return
         self.hello = hello
         self._receiver.admitted(self)
+        connection.admit()
         connection.send(FrameKind.WELCOME)
 
     def _refuse(self, connection: Connection, refusal: Refusal) -> None:

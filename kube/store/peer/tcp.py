@@ -271,7 +271,7 @@ class TCPNetwork:
             if not receipt.done():
                 receipt.set_exception(ConnectionError(why))
 
-        url = self._links[message.to].urls[0]
+        url = self._links[message.to].url
         dialled = Dialled(self._hello(message.to, Channel.SNAPSHOT), received, closed)
         connection = await dialled.connect(url, self._client_tls, self._clock.monotonic)
         try:

@@ -170,7 +170,9 @@ async def test_a_member_that_has_told_its_name_begins_no_second_time(peers: list
     for peer in peers:
         peer.network.use(table)
     text = f"one={peers[0].url},two={peers[1].url}"
-    with pytest.raises(BootstrapError, match=r"member two \(2\) was started before, and its data is not here"):
+    with pytest.raises(
+        BootstrapError, match=r"member two \(2\) was started before, and its data is not here"
+    ):
         await begin_existing(initial("two", text), asker)
     with pytest.raises(BootstrapError, match="was started before"):
         await check_new(NewMember(CLUSTER, 2, Snapshot()), initial("two", text), asker)

@@ -15,7 +15,7 @@ from kube.store.apply import StateMachine
 from kube.store.kv import MemberInfo, Put
 from kube.store.membership import MemberTable, host_and_port
 from kube.store.peer import tcp
-from kube.store.peer.frames import MAX_FRAME_BYTES, PREAMBLE, FrameKind, encode_frame
+from kube.store.peer.frames import PREAMBLE, FrameKind, encode_frame
 from kube.store.peer.listener import ListenError
 from kube.store.peer.messages import Forward
 from kube.store.peer.network import PeerDisconnected
@@ -228,7 +228,9 @@ GARBAGE = [
     pytest.param(PREAMBLE + encode_frame(FrameKind.PING), "PING before the handshake", id="no hello"),
     pytest.param(PREAMBLE + encode_frame(FrameKind.HELLO, b"\xc1"), "malformed handshake", id="bad hello"),
     pytest.param(PREAMBLE + bytes(9), "fails its CRC", id="zeros"),
-    pytest.param(PREAMBLE + struct.pack("!IIB", MAX_FRAME_BYTES + 1, 0, 1), "over the limit", id="too large"),
+    pytest.param(
+        PREAMBLE + struct.pack("!IIB", MAX_STRANGERS_FRAME_BYTES + 1, 0, 1), "over the limit", id="too large"
+    ),
 ]
 
 
