@@ -42,8 +42,8 @@ class Endpoint(Struct, frozen=True):
     is_streaming: bool
 
 
-Unary = Callable[[Any], Awaitable[Message]]
-"""Takes the request, returns the response; raises StoreError or RpcError."""
+Unary = Callable[[Any], Awaitable[Message | bytes]]
+"""Takes the request, returns the response, which may be encoded already; raises StoreError or RpcError."""
 Streaming = Callable[["StreamingCall"], Awaitable[None]]
 """Reads from and writes to the call; when it returns the call has ended well. Raises as ``Unary``."""
 
@@ -268,7 +268,8 @@ class UnaryCall(_Call):
                 raise RpcError(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
             if dispatcher.admission.needs_check(self.head):
                 await dispatcher.admission.check(self.head, endpoint, request)
-            response = (await endpoint.function(request)).SerializeToString()
+            answer = await endpoint.function(request)
+            response = answer if type(answer) is bytes else answer.SerializeToString()
         except Exception as error:  # noqa: BLE001  # every failure is an answer, and the unexpected ones are logged
             self.fail(*dispatcher.failure(error, endpoint.path))
             return

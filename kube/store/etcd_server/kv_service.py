@@ -1,5 +1,6 @@
 """etcd's KV service: Range, Put, DeleteRange, Txn, Compact, and the way of their messages to and from ``kv.py``'s types."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final
 
@@ -33,6 +34,10 @@ _OPERAND: Final[dict[CompareTarget, Callable[[messages.Compare], int | bytes]]] 
     CompareTarget.VALUE: lambda compare: compare.value,
     CompareTarget.LEASE: lambda compare: compare.lease,
 }
+
+
+PORTION: Final = 1_000
+"""Keys of a range that are encoded in one turn of the loop."""
 
 
 class InvalidSortError(StoreError):
@@ -129,6 +134,19 @@ def range_response(result: RangeResult, header: Header) -> messages.RangeRespons
     )
 
 
+async def encode_range(result: RangeResult, header: messages.ResponseHeader) -> bytes:
+    """A response of many keys, encoded a portion at a time, so that others have their turns between.
+
+    A message is its fields one behind the other, and those of a repeated field may come in parts.
+    """
+    pieces = [messages.RangeResponse(header=header, more=result.more, count=result.count).SerializeToString()]
+    for start in range(0, len(result.kvs), PORTION):
+        portion = key_values(result.kvs[start : start + PORTION])
+        pieces.append(messages.RangeResponse(kvs=portion).SerializeToString())
+        await asyncio.sleep(0)
+    return b"".join(pieces)
+
+
 def put_response(result: PutResult, header: Header) -> messages.PutResponse:
     prev = result.prev_kv
     return messages.PutResponse(header=header, prev_kv=None if prev is None else key_value(prev))
@@ -172,7 +190,7 @@ class KVService(Service):
         "Compact": "compact",
     }
 
-    async def range(self, request: messages.RangeRequest) -> messages.RangeResponse:
+    async def range(self, request: messages.RangeRequest) -> messages.RangeResponse | bytes:
         wanted = range_op(request)
         if not wanted.key:
             raise EmptyKeyError
@@ -191,7 +209,10 @@ class KVService(Service):
             min_create_revision=wanted.min_create_revision,
             max_create_revision=wanted.max_create_revision,
         )
-        return range_response(result, self.header(result.revision))
+        header = self.header(result.revision)
+        if len(result.kvs) > PORTION:
+            return await encode_range(result, header)
+        return range_response(result, header)
 
     async def put(self, request: messages.PutRequest) -> messages.PutResponse:
         result = await self.store.put(

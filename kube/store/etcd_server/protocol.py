@@ -91,9 +91,12 @@ class ServerProtocol(asyncio.Protocol):
     # ---- the server's side
 
     def ping(self) -> None:
-        if self._http2 is not None:
-            self.pinged = self._loop.time()
-            self._http2.ping()
+        """See whether the client is there. One that has not even said what it speaks is cut off."""
+        if self._http2 is None:
+            self.abort()
+            return
+        self.pinged = self._loop.time()
+        self._http2.ping()
 
     def shut_down(self) -> None:
         """End when the calls that run have ended."""

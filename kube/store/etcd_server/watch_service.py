@@ -37,6 +37,8 @@ _RESPONSE_EVENTS: Final = 1_000
 """Events of one response, unless a single revision has more."""
 _RESPONSE_BYTES: Final = 1_048_576
 """Bytes of keys and values of one response, unless a single revision has more: clients take 4 MiB by default."""
+_MAX_CONTROL: Final = 128
+"""Answers to requests that wait; with more the next request waits (etcd's ctrlStreamBufLen)."""
 _ENCODED: Final = 64
 """Batches whose encoding is kept for the other watches that get them."""
 _FRAGMENT: Final = messages.WatchResponse(fragment=True).SerializeToString()
@@ -199,6 +201,7 @@ class WatchSession:
         """Watches that have not yet said how far they are, since the client has asked."""
         self._progress_wanted = False
         self._work: asyncio.Future[None] | None = None
+        self._control_room: asyncio.Future[None] | None = None
         self._tasks = TaskOwner("watches", self._task_failed)
 
     async def run(self) -> None:
@@ -207,6 +210,9 @@ class WatchSession:
         try:
             async for request in self._call:
                 await self._handle(request)
+                while len(self._control) > _MAX_CONTROL:
+                    self._control_room = asyncio.get_running_loop().create_future()
+                    await self._control_room
         finally:
             for watch in self._watches.values():
                 watch.leave()
@@ -374,6 +380,8 @@ class WatchSession:
             round_, self._ready = self._ready, {}
             while self._control:
                 await self._call.send(self._control.popleft())
+            if self._control_room is not None and not self._control_room.done():
+                self._control_room.set_result(None)
             for watch in round_:
                 await self._write_pending(watch)
             if progress and self._watches:

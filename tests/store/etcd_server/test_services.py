@@ -9,7 +9,7 @@ import pytest
 
 from kube.store.etcd_server.maintenance_service import SERVER_VERSION
 from kube.store.etcdpb import messages
-from kube.store.kv import Alarm, AlarmType
+from kube.store.kv import Alarm, AlarmType, Put, Txn
 from tests.store.etcd_server.conftest import Caller, Serve, Serving
 
 LOCK, UNLOCK = "/v3lockpb.Lock/Lock", "/v3lockpb.Lock/Unlock"
@@ -63,6 +63,22 @@ async def test_nested_transactions(serving: Serving, caller: Caller) -> None:
     assert nested.response_txn.responses[0].response_put.header.revision == 2
     assert ranged.response_range.count == 1
     assert response.header.revision == 2
+
+
+async def test_a_long_range_comes_whole(serving: Serving) -> None:
+    """It is made in portions; whoever asks in between is served."""
+    for start in range(0, 5_000, 100):
+        await serving.store.txn(
+            Txn(success=tuple(Put(b"k%05d" % each, b"v") for each in range(start, start + 100)))
+        )
+    options = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(serving.endpoint, options=options) as channel:
+        caller = Caller(channel)
+        request = messages.RangeRequest(key=b"k", range_end=b"l", limit=4_500)
+        response = await caller("KV/Range", request)
+        whole = await serving.store.range(b"k", b"l", limit=4_500)
+        assert [kv.key for kv in response.kvs] == [kv.key for kv in whole.kvs]
+        assert (response.count, response.more, response.header.revision) == (5_000, True, 51)
 
 
 async def test_keep_alive_goes_on_past_a_lease_that_is_gone(serving: Serving, caller: Caller) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from kube.store.etcd_server import watch_service
+from kube.store.etcd_server import calls, watch_service
+from kube.store.etcd_server.http2 import frames
+from kube.store.etcd_server.http2.hpack import encode
 from kube.store.etcd_server.watch_service import DUPLICATE_ID, EMPTY_RANGE, fragments, portions
 from kube.store.etcdpb import messages
 from kube.store.kv import Event, EventType, KeyValue, Put, Txn
@@ -272,6 +274,35 @@ async def test_the_end_of_the_server_ends_the_stream(serving: Serving, watching:
     await serving.server.aclose()
     with pytest.raises(grpc.aio.AioRpcError, match="etcdserver: server stopped"):
         await watching.read()
+
+
+async def test_who_asks_without_listening_is_not_heard_for_ever(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nobody to read the answers, requests stay where the client's window ends."""
+    monkeypatch.setattr(calls, "HIGH_WATER", 1_000)
+    host, port = serving.endpoint.split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    fields = {":method": "POST", ":path": "/etcdserverpb.Watch/Watch", "content-type": "application/grpc"}
+    head = encode([(name.encode(), value.encode()) for name, value in fields.items()])
+    request = messages.WatchRequest(create_request={"key": b"k", "range_end": b"a"}).SerializeToString()
+    message = b"\0" + len(request).to_bytes(4, "big") + request
+    writer.write(frames.PREFACE + frames.settings({frames.Setting.INITIAL_WINDOW_SIZE: 0}))
+    writer.write(frames.frame(frames.HEADERS, frames.END_HEADERS, 1, head))
+    for _ in range(30):
+        writer.write(frames.frame(frames.DATA, 0, 1, message * 100))
+    await writer.drain()
+    async with asyncio.timeout(10):
+        while not serving.server._dispatcher.streaming:  # noqa: ASYNC110  # the loop's turns bring it about
+            await asyncio.sleep(0)
+        [call] = serving.server._dispatcher.streaming
+        while len(call._requests) < 2_500:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert len(call._requests) > 2_500
+    assert call.stream.queued < 1_200
+    writer.transport.abort()
 
 
 def test_portions_keep_revisions_together() -> None:
