@@ -15,7 +15,7 @@ from kube.store.apply import StateMachine
 from kube.store.kv import MemberInfo, Put
 from kube.store.membership import MemberTable, host_and_port
 from kube.store.peer import tcp
-from kube.store.peer.frames import PREAMBLE, FrameKind, encode_frame
+from kube.store.peer.frames import MAX_STRANGERS_FRAME_BYTES, PREAMBLE, FrameKind, encode_frame
 from kube.store.peer.listener import ListenError
 from kube.store.peer.messages import Forward
 from kube.store.peer.network import PeerDisconnected
