@@ -1,6 +1,8 @@
 """A cluster of this process whose store is an etcd, or a store that the host runs."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -164,3 +166,21 @@ async def test_an_etcd_that_goes_away_is_told_of_and_missed_no_longer_than_it_is
 def test_a_directory_and_an_etcd_are_not_both_the_store() -> None:
     with pytest.raises(ValueError, match="store"):
         ClusterConfig(store="etcd://host", data_dir="/tmp/x")
+
+
+PROGRAM = """
+import asyncio, sys
+from kube import Cluster
+
+async def main():
+    async with Cluster(nodes=1):
+        pass
+
+asyncio.run(main())
+print([name for name in sys.modules if name.partition(".")[0] in {"grpc", "google"} and not name.startswith("google.re")])
+"""
+
+
+def test_a_cluster_without_etcd_needs_nothing_of_its_packages() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
