@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+from click.testing import CliRunner
 
 from kube.base.clock import SystemClock
+from kube.cli.store import member as command
 from kube.store.errors import (
     BadMemberURLsError,
     LearnerNotReadyError,
@@ -324,8 +326,16 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("flags", "reason"), REFUSED)
-def test_what_a_member_cannot_begin_with_is_one_line(flags: list[str], reason: str, tmp_path: Path) -> None:
-    assert reason in refuse(tmp_path, *flags)
+def test_what_a_member_cannot_begin_with_is_one_line(
+    flags: list[str], reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, whose signals and logging stay as they are."""
+    monkeypatch.setattr(command, "end_at_ctrl_c", lambda: None)
+    monkeypatch.setattr("kube.base.logging.configure", lambda **_: None)
+    done = CliRunner().invoke(command.member, flags)
+    assert done.exit_code in {1, 2}
+    assert done.output.count("Error: ") == 1
+    assert reason in done.output.strip().splitlines()[-1]
 
 
 def test_a_peer_port_in_use_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
