@@ -129,7 +129,13 @@ class Turns(ABC):
     def _on_turn(self) -> None:
         if self._handler is not None:
             return
-        waiting = self._turn()
+        mailbox = self.mailbox
+        if len(mailbox.queue) == 1 and self.state is _RUNNING:
+            waiting = self._turn_of_one(mailbox)
+            if waiting is None and mailbox.queue:
+                waiting = self._turn()
+        else:
+            waiting = self._turn()
         if waiting is not None:
             self._handler = self.own.start(self._follow(waiting), name="handler")
             self._handler.add_done_callback(lambda task: self._handler_ended(task, waiting))
@@ -154,10 +160,6 @@ class Turns(ABC):
         depth = len(queue)
         if depth > self.high_water:  # noqa: PLR1730  # max costs a call for every turn
             self.high_water = depth
-        if depth == 1:
-            waiting = self._turn_of_one(mailbox)
-            if waiting is not None or not queue or self.state is not _RUNNING:
-                return waiting
         pop, receive, batch, stopwatch = mailbox.pop, self._receive, self._receive_batch, self._stopwatch
         current = CURRENT.get()
         last = stopwatch()
@@ -198,6 +200,8 @@ class Turns(ABC):
 
     def _turn_of_one(self, mailbox: Mailbox) -> Waiting | None:
         """What `_turn` does for each message, for the only one that there is: most turns are of one."""
+        if not self.high_water:
+            self.high_water = 1
         begin = self._stopwatch()
         message, cause, ask = mailbox.pop()
         if cause is not CURRENT.get():

@@ -112,9 +112,16 @@ class Raft(RaftState):
         log, term, config = self.log, self.term, self.config
         prev, prev_term = log.last_index, log.last_term
         first = prev + 1
-        entries = tuple([Entry(term, index, data, size) for index, (data, size) in enumerate(items, first)])
-        count = len(entries)
-        size = entries[0].size if count == 1 else sum([entry.size for entry in entries])
+        count = len(items)
+        entries: tuple[Entry, ...]
+        if count == 1:
+            ((data, size),) = items
+            entries = (Entry(term, first, data, size),)
+        else:
+            entries = tuple(
+                [Entry(term, index, data, size) for index, (data, size) in enumerate(items, first)]
+            )
+            size = sum([entry.size for entry in entries])
         if self.uncommitted_size + size > config.max_uncommitted_size:
             tail = replication.uncommitted_size(self)
             if tail and tail + size > config.max_uncommitted_size:
