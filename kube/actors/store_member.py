@@ -15,6 +15,7 @@ from kube.store.wal.storage import WalStorage
 from kube.store.wal.syncer import InlineSyncer, Syncer
 
 _TICK = Tick()
+_UNCOUNTED = Tick(counts=False)
 
 
 class StoreMember(Actor[Input]):
@@ -27,6 +28,8 @@ class StoreMember(Actor[Input]):
         self._store = store
         self._id = member
         self._member: Member | None = None
+        self._ticked = False
+        """A tick is in the mailbox."""
         self._storage: WalStorage | None = None
         self._syncer: Syncer = InlineSyncer()
 
@@ -71,16 +74,21 @@ class StoreMember(Actor[Input]):
     def receive_batch(self, messages: list[Input]) -> Awaitable[None] | None:
         """What arrives while the member settles makes the next batch: one sync for all of it."""
         assert self._member is not None
+        self._ticked = False
         if self._member.handle(messages):
             return settle(self._member, self._syncer)
         return None
 
     async def _tick(self, submit: Callable[[Input], bool]) -> None:
-        """Ticks that a stalled loop has missed are not made up: they would count as silence of a leader that was as stalled."""
-        clock, seconds = self.context.clock, self._store.replicas.config.tick
+        """Ticks that a stalled loop or a member that waits for its disk has missed are not made up: they would count as silence of
+        a leader that was as stalled.
+        """
+        replicas = self._store.replicas
+        clock, seconds = self.context.clock, replicas.config.tick
         while True:
             await clock.sleep(seconds)
-            submit(_TICK)
+            if not self._ticked:
+                self._ticked = submit(_TICK if replicas.tick_counts(self._id) else _UNCOUNTED)
 
 
 class Starter(Protocol):

@@ -48,7 +48,9 @@ ENTRY_BYTES = 64
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """A tick of raft's time has passed."""
+    """A tick of time has passed. ``counts``: for raft too, which takes it for silence of others; see ``Replicas.tick_counts``."""
+
+    counts: bool = True
 
 
 class Campaign(msgspec.Struct, frozen=True):
@@ -194,7 +196,8 @@ class Member:
             self._handlers[InstallSnapshot] = self._install_if_room
         self._ready: Ready | None = None
         """What waits for the storage's sync."""
-        self._unsettled = False
+        self.unsettled = False
+        """It waits for ``settle``."""
         self._confirmed_reads: list[ReadState] = []
         """Their leader is confirmed, but the entry at their index is not applied here yet."""
 
@@ -210,7 +213,7 @@ class Member:
 
         True: ``settle`` must be awaited before anything else is handed in.
         """
-        if self._unsettled:
+        if self.unsettled:
             raise AssertionError(f"member {self.id} has not settled")
         proposals: list[Proposal] = []
         handlers, step = self._handlers, self.raft.step
@@ -225,16 +228,16 @@ class Member:
         self._tell()
         if dropped:
             self._observer.proposals_dropped(dropped)
-        return self._unsettled
+        return self.unsettled
 
     def settled(self) -> bool:
         """The storage has synced: go on where ``handle`` stopped. True as there."""
-        ready, self._ready, self._unsettled = self._ready, None, False
+        ready, self._ready, self.unsettled = self._ready, None, False
         if ready is not None:
             self._finish(ready)
         self._drive()
         self._tell()
-        return self._unsettled
+        return self.unsettled
 
     def _tell(self) -> None:
         raft = self.raft
@@ -281,8 +284,9 @@ class Member:
         if not self._disk.full:
             self.raft.step(message)
 
-    def _tick(self, _: Tick) -> None:
-        self.node.tick()
+    def _tick(self, tick: Tick) -> None:
+        if tick.counts:
+            self.node.tick()
         if self._disk is not None and self._disk.full:
             self._disk.has_room(0)  # there may be space again
         if self.serving_term:
@@ -323,7 +327,7 @@ class Member:
             if not raft.messages and log.applied >= log.committed and log.ready_end > log.last_index:
                 break  # nothing else can have become ready
             if disk is not None and self.applied_index >= end:
-                self._unsettled = True  # much to apply after a start: others have their turns between
+                self.unsettled = True  # much to apply after a start: others have their turns between
                 return
         if self.applied_index >= self._snapshot_due or storage.log_size > self.config.snapshot_bytes:
             self._compact_log()
@@ -332,7 +336,7 @@ class Member:
         """What does not depend on it is done while the storage syncs: a leader's appends are on their way to disks that work at the
         same time, and what was on disk here before and is committed now need not wait.
         """
-        self._ready, self._unsettled = ready, True
+        self._ready, self.unsettled = ready, True
         if ready.early:
             self._transport.send(ready.messages)
         synced = _before(ready.committed, ready.entries)

@@ -231,6 +231,22 @@ class Replicas:
         for proposal in [each for each in self._in_flight if each.owner is member and not each.term]:
             self._submit(proposal)  # it waited in the mailbox, which may be gone
 
+    def tick_counts(self, id_: int) -> bool:
+        """Whether a tick may count as silence of others for member ``id_``.
+
+        Not while the leader, or so many members that no majority is left, wait for disks: they are silent, and alive, and another leader
+        would have to wait for the same disks.
+        """
+        if self.directory is None:
+            return True
+        settling = 0
+        for replica in self._replicas.values():
+            if replica.member is not None and replica.member.unsettled:
+                if replica is self._leader and replica.id != id_:
+                    return False
+                settling += 1
+        return len(self.voters) - settling >= self._quorum
+
     # ---- what members tell (member.Observer)
 
     def leadership_changed(self, member: Member) -> None:

@@ -3,9 +3,10 @@
 import asyncio
 import errno
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -29,6 +30,8 @@ from kube.store.wal.segment import Identity
 from kube.store.wal.storage import StorageOptions, WalStorage, first_snapshot
 from kube.store.wal.syncer import InlineSyncer
 from tests.store.wal.conftest import MemoryDisk
+
+T = TypeVar("T")
 
 OPTIONS = StorageOptions(
     wal=WalOptions(segment_bytes=20_000, allocation=8_000, reserve=2_000), snapshot_bytes=40_000
@@ -221,6 +224,38 @@ async def test_a_member_that_crashes_while_it_settles_comes_back_with_what_was_a
         before = await store.hash_kv()
     async with running(on_disk(tmp_path, 3)) as world:
         assert await world.store.hash_kv() == before
+
+
+class SlowSyncer(InlineSyncer):
+    """A disk that takes its time with everything, as long as the test says so."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def run(self, work: Callable[[], T]) -> T:
+        await self.go.wait()
+        return await super().run(work)
+
+
+@pytest.mark.parametrize("slow", [(1,), (2, 3), (1, 2, 3)], ids=["the leader's", "the followers'", "all"])
+async def test_a_disk_that_stalls_elects_nobody(slow: tuple[int, ...]) -> None:
+    directory = in_memory([MemoryDisk() for _ in range(3)])
+    syncers = {member: SlowSyncer() for member in (1, 2, 3)}
+    directory.syncers = syncers
+    async with running(directory) as world:
+        store = world.store
+        await store.put(b"k", b"v")
+        term, leader = (await store.status()).raft_term, store.leader
+        assert leader == 1
+        for member in slow:
+            syncers[member].go.clear()
+        writing = [asyncio.ensure_future(store.put(b"k%d" % number, b"v")) for number in range(5)]
+        await asyncio.sleep(0.9)  # at least two election timeouts
+        for member in slow:
+            syncers[member].go.set()
+        await asyncio.gather(*writing)
+        assert ((await store.status()).raft_term, store.leader) == (term, leader)
 
 
 # ---- whose directory it is
