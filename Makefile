@@ -2,6 +2,8 @@
 # make test   run the tests
 # make check  format, lint, import contracts, types
 # make bench  run the benchmarks
+# make sim    run the store's simulation: SEEDS seeds from FIRST on
+# make mutants  search for seeds that find each planted bug
 
 SHELL := /bin/sh
 VENV := .venv
@@ -10,11 +12,13 @@ RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
 PYTEST_WORKERS ?= 2
 ARGS ?=
+SEEDS ?= 2000
+FIRST ?= 1
 
 # Bytecode that is not kept would be compiled again by every process that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up test check format install bench clean
+.PHONY: up test check format install bench sim mutants clean
 
 up: $(RUNTIME)
 	@exec $(BIN)/kube up $(ARGS)
@@ -42,6 +46,12 @@ install: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/kube bench $(ARGS)
+
+sim: $(DEV)
+	@$(BIN)/python -m kube.testing.seeds --seeds $(SEEDS) --first $(FIRST) $(ARGS)
+
+mutants: $(DEV)
+	@$(BIN)/python tests/simulation/mutants.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -66,7 +66,19 @@ class SimulatedCluster:
             await process.start()
         for process in self.processes.values():
             assert process.store is not None
-            await _ready(process.store)
+            await self._ready(process.store)
+
+    async def _ready(self, store: LocalStore) -> None:
+        """The members of several processes may need more than one election to find each other."""
+        for _ in range(10):
+            self.check()
+            try:
+                await store.ready()
+            except NoLeaderError:
+                continue
+            return
+        self.check()
+        await store.ready()
 
     async def stop(self) -> None:
         await self.tasks.aclose()
@@ -182,14 +194,3 @@ class SimulatedCluster:
         except Exception as error:
             self.failed(error)
             raise
-
-
-async def _ready(store: LocalStore) -> None:
-    """The members of several processes may need more than one election to find each other."""
-    for _ in range(10):
-        try:
-            await store.ready()
-        except NoLeaderError:
-            continue
-        return
-    await store.ready()

@@ -42,6 +42,10 @@ class _Inode:
             _apply(self.durable, offset, data)
         self.unsynced.clear()
 
+    def forget(self) -> None:
+        """A sync has failed, and the system takes for written what is not: it can be read, and will not survive."""
+        self.unsynced.clear()
+
     def crash(self, rng: random.Random) -> None:
         """Some first part of what was written is there, and of the write after it some sectors, or some bytes."""
         kept = int(rng.random() * (len(self.unsynced) + 1))
@@ -142,6 +146,10 @@ class Power:
                 platter.crash(self._rng)
             self._lost()
 
+    def forgets(self) -> bool:
+        """Whether a sync that fails loses what it should have written."""
+        return self._rng.random() < 0.5
+
     def check(self) -> None:
         """Before every operation of a disk. Raises PowerLossError."""
         if self.fuse is not None:
@@ -197,7 +205,12 @@ class SimulatedFile:
 
     def sync(self) -> None:
         self._disk.power.check()
-        self._disk.may_fail()
+        try:
+            self._disk.may_fail()
+        except OSError:
+            if self._disk.power.forgets():
+                self._inode.forget()
+            raise
         self._inode.sync()
 
     def close(self) -> None:

@@ -222,7 +222,7 @@ class RaftChecker:
         shadow.seen_term = raft.term
         shadow.commit = raft.log.committed
         shadow.applied = member.applied_index
-        self._compare(member)
+        self.compare_whole(member)
 
     def _found(self, member: Member, shadow: Shadow) -> Kept:
         candidate = shadow.durable.copy()
@@ -324,8 +324,12 @@ class RaftChecker:
             if entry is None:
                 raise ViolationError("state machine safety", f"member {member.id} applies {index} unsaved")
             self._commit(member.id, entry)
+        installed = shadow.applied < shadow.kept.base
         shadow.applied = member.applied_index
-        self._compare(member)
+        if installed:
+            self.compare_whole(member)
+        else:
+            self._compare(member)
 
     def _commit(self, member: int, entry: Entry) -> None:
         index = entry.index
@@ -371,6 +375,18 @@ class RaftChecker:
             raise ViolationError("replicas agree with the log", f"member {member.id}: {machine.lessor.ids()}")
 
 
+def check_hashes(members: Sequence[Member]) -> None:
+    """Members whose key spaces are at one revision, compacted at one revision, have one hash."""
+    known: dict[tuple[int, int], tuple[int, int]] = {}
+    for member in members:
+        made = member.machine.hash_kv()
+        other, value = known.setdefault((made.revision, made.compact_revision), (member.id, made.hash))
+        if value != made.hash:
+            raise ViolationError(
+                "replicas hash alike", f"members {other} and {member.id} differ at revision {made.revision}"
+            )
+
+
 def _has(member: Member, index: int, term: int) -> bool:
     log = member.raft.log
     try:
@@ -386,7 +402,10 @@ def _difference(member: Member, kept: Kept) -> str | None:
         return f"term {raft.term} and vote {raft.vote}, not {kept.term} and {kept.vote}"
     if storage.last_index() != kept.last:
         return f"a log to {storage.last_index()}, not {kept.last}"
-    first = max(storage.first_index(), kept.base + 1)
+    start = storage.first_index() - 1
+    if kept.term_at(start) not in (None, storage.term(start)):
+        return f"entry {start} of term {storage.term(start)}, not {kept.term_at(start)}"
+    first = max(start, kept.base) + 1
     for own in storage.entries(first, kept.last + 1) if first <= kept.last else ():
         if own != kept.entry(own.index):
             return f"another entry {own.index}"
