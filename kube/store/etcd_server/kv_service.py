@@ -1,14 +1,16 @@
 """etcd's KV service: Range, Put, DeleteRange, Txn, Compact, and the way of their messages to and from ``kv.py``'s types."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final
 
-from kube.store.errors import Code, EmptyKeyError, KeyNotFoundError, StoreError
+from kube.store.errors import Code, DuplicateKeyError, EmptyKeyError, KeyNotFoundError, StoreError
 from kube.store.etcd_server.headers import Service
 from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 from kube.store.kv import (
+    MAX_TXN_OPS,
     Compare,
     CompareResult,
     CompareTarget,
@@ -26,6 +28,7 @@ from kube.store.kv import (
     Txn,
     TxnResult,
 )
+from kube.store.requests import check_txn
 
 _OPERAND: Final[dict[CompareTarget, Callable[[messages.Compare], int | bytes]]] = {
     CompareTarget.VERSION: lambda compare: compare.version,
@@ -100,8 +103,8 @@ def compare(request: messages.Compare) -> Compare:
     return Compare(request.key, target, result, _OPERAND[target](request), request.range_end)
 
 
-def op(request: messages.RequestOp) -> Op:
-    """Raises KeyNotFoundError for a request without any, as etcd does."""
+def op(request: messages.RequestOp) -> Range | Put | DeleteRange | None:
+    """Of a request that is no nested txn; None for one that is nothing."""
     match request.WhichOneof("request"):
         case "request_range":
             return range_op(request.request_range)
@@ -110,17 +113,42 @@ def op(request: messages.RequestOp) -> Op:
         case "request_delete_range":
             delete = request.request_delete_range
             return DeleteRange(delete.key, delete.range_end, delete.prev_kv)
-        case "request_txn":
-            return txn_op(request.request_txn)
-    raise KeyNotFoundError(b"")
+    return None
 
 
 def txn_op(request: messages.TxnRequest) -> Txn:
-    return Txn(
-        tuple(compare(each) for each in request.compare),
-        tuple(op(each) for each in request.success),
-        tuple(op(each) for each in request.failure),
-    )
+    """Raises KeyNotFoundError for an operation that is none, as etcd does, or what is wrong with those before it."""
+    txn, is_whole = _txn_through(request)
+    if not is_whole:
+        with contextlib.suppress(DuplicateKeyError):  # which etcd looks for when every operation is in order
+            check_txn(txn, MAX_TXN_OPS)
+        raise KeyNotFoundError(b"")
+    return txn
+
+
+def _txn_through(request: messages.TxnRequest) -> tuple[Txn, bool]:
+    """The txn through the first operation that is none; False if there is one."""
+    success, is_whole = _ops_through(request.success)
+    failure: tuple[Op, ...] = ()
+    if is_whole:
+        failure, is_whole = _ops_through(request.failure)
+    return Txn(tuple(compare(each) for each in request.compare), success, failure), is_whole
+
+
+def _ops_through(requests: Iterable[messages.RequestOp]) -> tuple[tuple[Op, ...], bool]:
+    found: list[Op] = []
+    for request in requests:
+        if request.WhichOneof("request") == "request_txn":
+            nested, is_whole = _txn_through(request.request_txn)
+            found.append(nested)
+            if not is_whole:
+                return tuple(found), False
+            continue
+        each = op(request)
+        if each is None:
+            return tuple(found), False
+        found.append(each)
+    return tuple(found), True
 
 
 # ---- results
@@ -167,7 +195,7 @@ def txn_response(result: TxnResult, header: Header) -> messages.TxnResponse:
 
 
 def response_op(result: OpResult) -> messages.ResponseOp:
-    """Within a txn headers have the revision alone."""
+    """Within a txn headers have the revision alone, and that of a nested txn has nothing (as etcd's)."""
     header = messages.ResponseHeader(revision=result.revision)
     match result:
         case RangeResult():
@@ -177,7 +205,7 @@ def response_op(result: OpResult) -> messages.ResponseOp:
         case DeleteRangeResult():
             return messages.ResponseOp(response_delete_range=delete_response(result, header))
         case TxnResult():
-            return messages.ResponseOp(response_txn=txn_response(result, header))
+            return messages.ResponseOp(response_txn=txn_response(result, messages.ResponseHeader()))
 
 
 class KVService(Service):
