@@ -160,8 +160,8 @@ def refused(change: ConfChange) -> ConfChange:
 def member_id(peer_urls: Iterable[str], token: str, added_at: int = 0) -> int:
     """64 bits that are no other member's: a hash of the URLs, sorted, and of the store's token.
 
-    ``added_at``: seconds since the epoch at which somebody added the member to a running store, so that the same URLs may come
-    back after they were removed. (etcd's ``computeMemberID``.)
+    ``added_at``: microseconds since the epoch at which somebody added the member to a running store, so that the same URLs may come
+    back after they were removed. (etcd's ``computeMemberID``, which takes seconds and so refuses a member that comes back at once.)
     """
     text = "".join(sorted(peer_urls)) + token + (str(added_at) if added_at else "")
     return _hash(text.encode())

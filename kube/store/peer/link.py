@@ -100,6 +100,8 @@ class Dialled:
                     ssl=tls if is_secure(url) else None,
                 )
                 await self._welcome
+        except UnicodeError as error:  # of a name that can't be one
+            raise ConnectionError(f"{host!r} is no host: {error}") from None
         except BaseException:
             if connection is not None:
                 connection.fail("the handshake failed")

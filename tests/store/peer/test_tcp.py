@@ -379,3 +379,13 @@ async def test_plain_text_at_a_tls_port_is_closed_with_one_line(
     writer.close()
     await until(lambda: "a connection to the peer port was closed" in caplog.text)
     assert "TLS: " in caplog.text
+
+
+async def test_a_name_that_can_be_no_host_is_told_and_tried_again(
+    node: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    one, two = await node(1).listen(), await node(2).listen()
+    one.network.use(MemberTable.of([MemberInfo(2, peer_urls=("http://a..b:1", two.url))]))
+    two.network.use(MemberTable.of([MemberInfo(1, peer_urls=(one.url,))]))
+    await connected(one, two)
+    assert "'a..b' is no host" in caplog.text
