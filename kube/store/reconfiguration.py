@@ -11,7 +11,7 @@ from kube.base.logging import get_logger
 from kube.store.errors import NotEnoughStartedError, StoreError, UnhealthyClusterError
 from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
-from kube.store.membership import checked_member_urls, member_id
+from kube.store.membership import MemberTable, checked_member_urls, member_id
 from kube.store.peer.network import PeerNetwork
 from kube.store.raft.messages import ConfChange, ConfChangeSingle, ConfChangeType
 from kube.store.replicas import StoreConfig
@@ -56,8 +56,7 @@ class StandaloneStore(LocalStore):
         info = MemberInfo(member_id(urls, "", int(self._clock.now() * 1e6)), peer_urls=urls, is_learner=learner)
         kind = ConfChangeType.ADD_LEARNER_NODE if learner else ConfChangeType.ADD_NODE
         change = _change(kind, info.id, info)
-        table = self.front.table
-        table.check(change)
+        table = await self._checked(change)
         if self._strict:
             if not learner and not table.may_add_voter():
                 raise NotEnoughStartedError
@@ -69,8 +68,7 @@ class StandaloneStore(LocalStore):
     async def remove_member(self, member: int) -> None:
         """Raises MemberNotFoundError, NotEnoughStartedError, UnhealthyClusterError."""
         change = _change(ConfChangeType.REMOVE_NODE, member)
-        table = self.front.table
-        table.check(change)
+        table = await self._checked(change)
         if self._strict and not table.get(member).is_learner:
             if not table.may_remove_voter(member):
                 raise NotEnoughStartedError
@@ -83,12 +81,18 @@ class StandaloneStore(LocalStore):
         """Raises BadMemberURLsError, MemberNotFoundError, PeerURLExistsError."""
         info = MemberInfo(member, peer_urls=checked_member_urls(peer_urls))
         change = _change(ConfChangeType.UPDATE_NODE, member, info)
-        self.front.table.check(change)
+        await self._checked(change)
         await self._make(change)
 
     async def promote_member(self, member: int) -> None:
         """Raises MemberNotFoundError, MemberNotLearnerError, LearnerNotReadyError, NotEnoughStartedError."""
         await self.front.promote(member)
+
+    async def _checked(self, change: ConfChange) -> MemberTable:
+        """The newest table, which takes the change. Raises what ``MemberTable.check`` raises."""
+        table = (await self.front.reader()).machine.members
+        table.check(change)
+        return table
 
     async def _make(self, change: ConfChange) -> None:
         await self.front.propose(change, CHANGE_BYTES)
