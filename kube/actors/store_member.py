@@ -29,7 +29,7 @@ class StoreMember(Actor[Input]):
         self._id = member
         self._member: Member | None = None
         self._ticked = False
-        """A tick is in the mailbox."""
+        """There was a tick since the member took its last batch."""
         self._storage: WalStorage | None = None
         self._syncer: Syncer = InlineSyncer()
 
@@ -87,7 +87,8 @@ class StoreMember(Actor[Input]):
         clock, seconds = self.context.clock, replicas.config.tick
         while True:
             await clock.sleep(seconds)
-            if not self._ticked:
+            assert self._member is not None
+            if not (self._ticked and self._member.unsettled):
                 self._ticked = submit(_TICK if replicas.tick_counts(self._id) else _UNCOUNTED)
 
 
