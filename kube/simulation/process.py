@@ -148,6 +148,7 @@ class Process:
         self.retired = False
         """Its member was removed; it does not come back."""
         self._joins = joins
+        self._restarting = False
         self._system: ActorSystem | None = None
         self._actors: dict[int, SimulatedMember] = {}
 
@@ -250,13 +251,14 @@ class Process:
                 cluster.network.gone(member)
             else:
                 cluster.network.detach(member)
-        if self._system is not None:
+        if self.starts and not self._restarting:
+            self._restarting = True
             cluster.tasks.start(self._restart(), name=f"restart {self.number}")
 
     async def _restart(self) -> None:
-        """Clear away what runs of the old process, and come back after a while."""
-        await self.stop()
+        """Clear away what runs of the old process, and come back after a while; the power may go again meanwhile."""
         while not self.retired:
+            await self.stop()
             await asyncio.sleep(0.05 + 0.8 * self.chance.random())
             try:
                 await self.start()
@@ -266,7 +268,9 @@ class Process:
                 self.cluster.trace.event("start failed", self.number, str(error))
                 self.power.on = False
                 continue
-            return
+            if self.power.on:
+                break
+        self._restarting = False
 
     # ---- members
 
