@@ -36,14 +36,16 @@ class Forwarding:
         network: PeerNetwork,
         proposals: Proposals,
         retry: Callable[[Sequence[Proposal]], None],
+        first_number: int,
     ) -> None:
+        """``first_number``: far from those of an earlier process of the same member, whose answers may still be on their way."""
         self._member = member
         self._network = network
         self._proposals = proposals
         self._retry = retry
         self._batches: dict[int, _Batch] = {}
         """Those that wait for the leader's answer, by number."""
-        self._number = 0
+        self._number = first_number
 
     def __len__(self) -> int:
         return len(self._batches)

@@ -21,9 +21,10 @@ class _Reader(msgspec.Struct, eq=False):
 class LinearizableReads:
     """``ask(context)`` puts a question for a read index into the member's mailbox; ``confirmed`` brings its answer."""
 
-    def __init__(self, ask: Callable[[int], bool]) -> None:
+    def __init__(self, ask: Callable[[int], bool], first_context: int) -> None:
+        """``first_context``: far from those of an earlier process of the same member, whose answers may still be on their way."""
         self._ask = ask
-        self._context = 0
+        self._context = first_context
         self._asked: list[_Reader] = []
         """Those of the question under way."""
         self._waiting: list[_Reader] = []

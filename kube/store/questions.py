@@ -10,10 +10,11 @@ from kube.store.peer.network import PeerNetwork
 class Questions:
     """The asking side."""
 
-    def __init__(self, member: int, network: PeerNetwork) -> None:
+    def __init__(self, member: int, network: PeerNetwork, first_number: int) -> None:
+        """``first_number``: far from those of an earlier process of the same member, whose answers may still be on their way."""
         self._member = member
         self._network = network
-        self._number = 0
+        self._number = first_number
         self._waiting: dict[int, tuple[int, asyncio.Future[float | int | None]]] = {}
 
     async def ask(self, leader: int, ask: Ask, seconds: float) -> float | int | None:

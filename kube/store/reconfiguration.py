@@ -53,7 +53,9 @@ class StandaloneStore(LocalStore):
         TooManyLearnersError.
         """
         urls = checked_member_urls(peer_urls)
-        info = MemberInfo(member_id(urls, "", int(self._clock.now() * 1e6)), peer_urls=urls, is_learner=learner)
+        info = MemberInfo(
+            member_id(urls, "", int(self._clock.now() * 1e6)), peer_urls=urls, is_learner=learner
+        )
         kind = ConfChangeType.ADD_LEARNER_NODE if learner else ConfChangeType.ADD_NODE
         change = _change(kind, info.id, info)
         table = await self._checked(change)

@@ -128,10 +128,11 @@ class Standalone(Replicas):
         self._network = network
         self._on_removed = on_removed
         self._told_removed = False
-        self._forwarding = Forwarding(member, network, self._proposals, self._not_taken)
+        first = rng.getrandbits(62)
+        self._forwarding = Forwarding(member, network, self._proposals, self._not_taken, first)
         self._to_forward: list[Proposal] = []
-        self._questions = Questions(member, network)
-        self._reads = LinearizableReads(self._ask_read_index)
+        self._questions = Questions(member, network, first)
+        self._reads = LinearizableReads(self._ask_read_index, first)
         self._raft_leader = 0
         data = kept.snapshot().data
         self.table = MemberTable(getattr(data, "members", ()), getattr(data, "removed_members", ()))

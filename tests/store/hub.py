@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import StoreMember
 from kube.base.chance import Chance
@@ -14,6 +15,7 @@ from kube.store.kv import MemberInfo
 from kube.store.membership import MemberTable
 from kube.store.peer.network import PeerDisconnected, Talk
 from kube.store.raft.messages import InstallSnapshot, Message
+from kube.store.raft.storage import StableStorage
 from kube.store.reconfiguration import StandaloneStore
 from kube.store.replicas import StoreConfig
 from kube.store.standalone import Standalone, memory_storage
@@ -98,27 +100,44 @@ class World:
         self.guard = StallGuard(SystemClock())
         self.system = ActorSystem(clock=self.guard, chance=Chance(1))
         self.stores: dict[int, StandaloneStore] = {}
+        self.refs: dict[int, Ref[Any]] = {}
         self.removed: list[int] = []
 
-    async def start(self, table: MemberTable, member: int, **options: Any) -> StandaloneStore:
+    async def start(
+        self,
+        table: MemberTable,
+        member: int,
+        *,
+        seed: int = 0,
+        storage: StableStorage | None = None,
+        **options: Any,
+    ) -> StandaloneStore:
         config = StoreConfig(tick=0.01, **options)
         network = HubNetwork(self.hub, member)
         front = Standalone(
             config,
             self.guard,
-            random.Random(member),
+            random.Random(seed or member),
             member=member,
             cluster=CLUSTER,
             network=network,
-            storage=memory_storage(table),
+            storage=storage or memory_storage(table),
             on_removed=lambda: self.removed.append(member),
         )
         store = StandaloneStore(
             config, self.guard, random.Random(member), front, network, health_interval=0.0
         )
-        await self.system.start(lambda: StoreMember(store, member), name=f"store-{member}")
+        name = f"store-{member}-{seed}"
+        self.refs[member] = await self.system.start(lambda: StoreMember(store, member), name=name)
         self.stores[member] = store
         return store
+
+    async def replace(self, member: int, *, seed: int) -> StandaloneStore:
+        """The member in another process, with what its storage has."""
+        old = self.stores.pop(member)
+        await self.system.stop_actor(self.refs[member])
+        await old.aclose()
+        return await self.start(MemberTable(), member, seed=seed, storage=old.front._here.storage)
 
     async def leader(self, *without: int) -> StandaloneStore:
         """Whom all but ``without`` take for it, themselves included."""

@@ -242,6 +242,22 @@ async def test_everybody_who_waits_is_told_of_the_end(three: World) -> None:
     assert {type(result) for result in results} == {StoppedError}
 
 
+async def test_an_answer_to_an_earlier_process_of_the_member_is_nobodys(three: World) -> None:
+    """It must not be taken for the answer to what this process asks."""
+    leader, follower, _ = await roles(three)
+    await follower.put(b"k", b"v")
+    await follower.range(b"k")
+    again = await three.replace(follower.member_id, seed=99)
+    await three.leader()
+    said = [each for each in three.hub.said if isinstance(each, Forward)]
+    assert said
+    numbers = {each.number for each in said}
+    await again.put(b"l", b"w")
+    later = {each.number for each in three.hub.said if isinstance(each, Forward)} - numbers
+    assert min(abs(one - other) for one in numbers for other in later) > 1_000_000
+    assert (await leader.range(b"k", b"m")).count == 2
+
+
 # ---- leases, watches, quota
 
 
