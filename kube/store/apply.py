@@ -18,6 +18,7 @@ from kube.store.errors import (
     StoreError,
 )
 from kube.store.kv import (
+    ALL_KEYS_END,
     Alarm,
     AlarmType,
     Compare,
@@ -95,6 +96,12 @@ class _Plan(msgspec.Struct, frozen=True):
     succeeded: bool
     ops: tuple[Any, ...]
     nested: tuple["_Plan", ...]
+
+
+def _covers(op: DeleteRange, key: bytes) -> bool:
+    if not op.range_end:
+        return op.key == key
+    return op.key <= key and (op.range_end == ALL_KEYS_END or key < op.range_end)
 
 
 class StateMachine:
@@ -247,17 +254,22 @@ class StateMachine:
 
     def _check_plan(self, plan: _Plan) -> None:
         """In etcd's order, which decides what of several errors is told: all puts, then all ranges."""
-        self._check_puts(plan)
+        self._check_puts(plan, [])
         self._check_ranges(plan)
 
-    def _check_puts(self, plan: _Plan) -> None:
+    def _check_puts(self, plan: _Plan, deleted: list[DeleteRange]) -> None:
+        """``deleted``: what the txn deletes before. There is nothing to keep of that (which etcd finds too late, and crashes)."""
         nested = iter(plan.nested)
         for op in plan.ops:
             if isinstance(op, Put):
                 self._check_kept(op)
                 self._check_lease(op.lease)
+                if (op.ignore_value or op.ignore_lease) and any(_covers(each, op.key) for each in deleted):
+                    raise KeyNotFoundError(op.key)
+            elif isinstance(op, DeleteRange):
+                deleted.append(op)
             elif isinstance(op, Txn):
-                self._check_puts(next(nested))
+                self._check_puts(next(nested), deleted)
 
     def _check_ranges(self, plan: _Plan) -> None:
         compacted = self.kv.compact_revision

@@ -547,3 +547,20 @@ def test_a_key_that_a_txn_writes_twice_ends_as_it_was_written_last(
         for found in (live, read):
             assert [(event.kv.value, event.prev_kv and event.prev_kv.value) for event in found] == events
     assert made.hash_kv() == restored.hash_kv()
+
+
+@pytest.mark.parametrize("keep", [{"ignore_value": True}, {"ignore_lease": True}], ids=["value", "lease"])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda delete, put: (delete, put), id="side by side"),
+        pytest.param(lambda delete, put: (Txn(success=(delete,)), put), id="deleted in a nested txn"),
+        pytest.param(lambda delete, put: (delete, Txn(success=(put,))), id="kept in a nested txn"),
+    ],
+)
+def test_what_a_txn_has_deleted_is_not_kept(wrap, keep: dict[str, bool]) -> None:
+    """etcd lets this through (a range from a key on is not held against puts), and crashes while it applies it."""
+    made = machine(Put(b"k", b"1"))
+    result = made.apply(Txn(success=wrap(DeleteRange(b"a", b"\0"), Put(b"k", b"", **keep))))
+    assert isinstance(result, KeyNotFoundError)
+    assert (values(made), made.kv.revision) == ({b"k": b"1"}, 2)

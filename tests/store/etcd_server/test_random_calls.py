@@ -1,4 +1,7 @@
-"""Random calls to a real etcd and to this server: every response and every error is equal, and in the end every event."""
+"""Random calls to a real etcd and to this server: every response and every error is equal, and in the end every event.
+
+What etcd 3.4 and 3.5 crash on is left out: a txn that keeps the value or the lease of what it has deleted (see ``test_apply.py``).
+"""
 
 import asyncio
 import random
@@ -30,7 +33,7 @@ class Chooser:
             (30, lambda: ("KV/Range", self.range())),
             (10, lambda: ("KV/DeleteRange", self.delete())),
             (25, lambda: ("KV/Txn", self.txn(2))),
-            (2, lambda: ("KV/Compact", messages.CompactionRequest(revision=self.some_revision()))),
+            (2, lambda: ("KV/Compact", messages.CompactionRequest(revision=max(1, self.some_revision())))),
             (
                 3,
                 lambda: (
@@ -111,12 +114,15 @@ class Chooser:
 
     def op(self, depth: int) -> messages.RequestOp:
         kind = self.pick(["put", "range", "range", "delete", "txn", "none"])
+        if kind == "delete":
+            delete = self.delete()
+            if delete.range_end == b"\0":
+                delete.range_end = b"e"
+            return messages.RequestOp(request_delete_range=delete)
         if kind == "txn" and depth:
             return messages.RequestOp(request_txn=self.txn(depth - 1))
         if kind == "put":
             return messages.RequestOp(request_put=self.put())
-        if kind == "delete":
-            return messages.RequestOp(request_delete_range=self.delete())
         if kind == "none" and self.chance.random() < 0.1:
             return messages.RequestOp()
         return messages.RequestOp(request_range=self.range())
@@ -191,7 +197,8 @@ async def test_every_answer_is_etcds(version: str, serving: Serving, tmp_path: P
             await ours("KV/Put", messages.PutRequest(key=b"end"))
             await theirs("KV/Put", messages.PutRequest(key=b"end"))
             last = chooser.revision + 1
-            start = (await serving.store.status()).compact_revision
+            # A deletion at the compacted revision itself is there for watches in newer etcds, and here.
+            start = (await serving.store.status()).compact_revision + 1
             for fields in ({"prev_kv": True}, {"filters": [0]}, {"filters": [1]}):
                 if 0 in fields.get("filters", []):
                     await ours("KV/DeleteRange", messages.DeleteRangeRequest(key=b"end"))
