@@ -16,6 +16,7 @@ from kube.cli.main import kube
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store, stored_at
+from tests.store.servers import kube_store
 
 
 def run(*arguments: object) -> Result:
@@ -114,3 +115,17 @@ def test_a_store_that_runs_is_asked_over_its_endpoint_instead(tmp_path: Path) ->
     finally:
         directory.close()
     assert not list(tmp_path.glob("x*"))
+
+
+def test_a_store_that_runs_is_saved_over_its_etcd_api(tmp_path: Path) -> None:
+    pytest.importorskip("grpc")
+    server = kube_store(tmp_path)
+    server.start()
+    try:
+        done = run("save", tmp_path / "backup", "--endpoint", server.endpoint)
+        assert done.exit_code == 0, done.output
+    finally:
+        server.kill()
+    assert json.loads(run("status", tmp_path / "backup", "-o", "json").output)["revision"] == 1
+    assert "gave no snapshot" in refused("save", tmp_path / "again", "--endpoint", server.endpoint)
+    assert not list(tmp_path.glob("again*"))
