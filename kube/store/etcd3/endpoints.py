@@ -1,5 +1,7 @@
 """The members that a client may ask: a channel to each, taken in turn, those that failed lately last."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +11,7 @@ import grpc.aio
 
 from kube.base.backoff import Backoff
 from kube.base.clock import Clock
+from kube.base.tasks import ended
 from kube.store.etcd3.config import Etcd3Config, EtcdURLError
 from kube.store.etcdpb.descriptors import Method, methods
 
@@ -27,6 +30,10 @@ _OPTIONS: Final = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.use_local_subchannel_pool", 1),  # a store's connections are its own
 )
+
+
+_STATUS_TASK: Final = "_AioCall._handle_status_once_received"
+_SETTLE_SECONDS: Final = 0.2
 
 
 class Endpoint:
@@ -100,6 +107,23 @@ class Endpoints:
         """Ends every call."""
         for endpoint in self._all:
             await endpoint.channel.close()
+        await _settled()
+
+
+async def _settled() -> None:
+    """Each call of grpc has a task that waits for its status, also one that is cancelled; it ends a moment later.
+
+    Whose call it is can't be seen, so calls of the host's own keep this waiting for as long as it does at most.
+    """
+    waiting = [
+        task
+        for task in sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
+        if getattr(task.get_coro(), "__qualname__", "") == _STATUS_TASK
+    ]
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SETTLE_SECONDS):
+            for task in waiting:
+                await ended(task)
 
 
 def _channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
