@@ -308,3 +308,22 @@ async def test_a_directory_without_its_store_file_is_refused(tmp_path: Path) -> 
     (tmp_path / "store.json").unlink()
     with pytest.raises(DataDirectoryError, match=r"its store\.json is missing"):
         on_disk(tmp_path)
+
+
+async def test_a_member_that_restarts_while_a_snapshot_is_on_its_way_writes_the_next_one() -> None:
+    disk = MemoryDisk()
+    directory = in_memory([disk])
+    slow = SlowSyncer()
+    directory.snapshot_syncer = slow
+    async with running(directory, snapshot_entries=100, catch_up_entries=10) as world:
+        store = world.store
+        slow.go.clear()
+        await fill(store, b"a", 600)
+        next(cell for cell in world.system._cells() if cell.ref is world.refs[0]).fail(RuntimeError("a bug"))
+        await store.put(b"k", b"v")
+        slow.go.set()
+        for round_ in range(4):
+            await fill(store, b"r%d" % round_, 600)
+        async with asyncio.timeout(5):
+            while sum(name.endswith(".snap") for name in disk.files) < 2:  # noqa: ASYNC110  # from outside
+                await asyncio.sleep(0.01)

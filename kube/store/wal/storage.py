@@ -235,8 +235,9 @@ class WalStorage(MemoryStorage):
     # ---- snapshots of the own state machine
 
     def on_snapshot_due(self, wanted: Callable[[Snapshot], None] | None) -> None:
-        """``wanted`` is called with each snapshot that is to go to disk, by ``write_snapshot``."""
+        """``wanted`` is called with each snapshot that is to go to disk, by ``write_snapshot``; None: nobody writes now."""
         self._snapshot_wanted = wanted
+        self._writing = False
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         super().save_snapshot(snapshot)
