@@ -1,4 +1,4 @@
-"""Random requests, put to this project's store and to a real etcd: the answers are equal, whatever they are.
+"""Random requests, put to this project's store in process, to real etcds and to it over gRPC: the answers are equal, whatever they are.
 
 Revisions count from where each store was when the example began, lease ids from the example's first.
 """
@@ -320,7 +320,7 @@ class Run:
         return left
 
 
-@pytest.mark.parametrize("oracle", [DEBIAN, DISTRO])
+@pytest.mark.parametrize("oracle", [DEBIAN, DISTRO, "kube store serve"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(steps, min_size=5, max_size=25))
 async def test_the_store_answers_as_etcd_does(servers: Servers, oracle: str, sequence: list[Any]) -> None:
