@@ -148,10 +148,10 @@ class Ranges:
     async def prepare(self, port: int) -> None:
         await clear(port)
         value = b"x" * self._size
-        for start in range(0, READ_KEYS, 50):
+        for start in range(0, READ_KEYS, 5):
             puts = [
                 messages.RequestOp(request_put=messages.PutRequest(key=self.key(number), value=value))
-                for number in range(start, start + 50)
+                for number in range(start, start + 5)
             ]
             await call(port, TXN, messages.TxnRequest(success=puts).SerializeToString())
 
