@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -196,7 +196,6 @@ def _store_config(flags: dict[str, Any]) -> Any:
 
 
 async def _run(flags: dict[str, Any]) -> None:
-    from kube.base.chance import Chance  # noqa: PLC0415  # as above
     from kube.base.clock import SystemClock  # noqa: PLC0415  # as above
     from kube.base.stall import StallGuard  # noqa: PLC0415  # as above
     from kube.store.peer.bootstrap import BootstrapError  # noqa: PLC0415  # as above
@@ -208,93 +207,16 @@ async def _run(flags: dict[str, Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
             loop.add_signal_handler(number, stopped.signal)
-    config = _store_config(flags)
     async with stopped, contextlib.AsyncExitStack() as parts:
         guard = StallGuard(SystemClock())
         guard.start()
         parts.callback(guard.stop)
         try:
-            await _start(flags, config, guard, Chance.system(), parts, stopped)
+            await _MemberProcess(flags, guard, stopped, parts).run()
         except (BootstrapError, DataDirectoryError) as error:
             raise CommandError(str(error)) from None
         except ListenError as error:
             raise CommandError(f"{error}; choose another with --listen-peer-urls") from None
-
-
-async def _start(  # noqa: PLR0917  # one caller
-    flags: dict[str, Any],
-    config: Any,
-    clock: Any,
-    chance: Any,
-    parts: contextlib.AsyncExitStack,
-    stopped: "_Stop",
-) -> None:
-    """Everything in the order in which it depends on each other, until it is to stop."""
-    from kube.actors.runtime.system import ActorSystem  # noqa: PLC0415  # as above
-    from kube.actors.store_member import StoreMember  # noqa: PLC0415  # as above
-    from kube.base.tasks import TaskOwner  # noqa: PLC0415  # as above
-    from kube.store.etcd_server.server import EtcdServer  # noqa: PLC0415  # as above
-    from kube.store.membership import parse_urls as parse_peer_urls  # noqa: PLC0415  # as above
-    from kube.store.peer.tcp import TCPNetwork  # noqa: PLC0415  # as above
-    from kube.store.reconfiguration import StandaloneStore  # noqa: PLC0415  # as above
-    from kube.store.standalone import Standalone  # noqa: PLC0415  # as above
-
-    clients = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
-    client_tls = Tls(
-        flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"]
-    )
-    peer_tls = _peer_tls(flags)
-    peer_urls = parse_peer_urls(flags["listen_peer_urls"])
-    tasks = await parts.enter_async_context(TaskOwner("store-member"))
-    removed = asyncio.Event()
-
-    def on_removed() -> None:
-        if not removed.is_set():
-            removed.set()
-            tasks.start(_farewell(clock, stopped), name="farewell")
-
-    identity = await _identity(flags, peer_tls, clock)
-    network = TCPNetwork(
-        cluster=identity.cluster_id,
-        member=identity.member,
-        clock=clock,
-        rng=chance.fork("peers"),
-        tls=peer_tls,
-        removed=on_removed,
-        fresh=not identity.stored,
-    )
-    parts.push_async_callback(network.aclose)
-    if identity.table.members:
-        network.use(identity.table)  # before anybody asks who they are
-    peer_urls = await network.listen(peer_urls)
-    kept = await _kept(flags, identity, chance, parts, peer_tls, clock)
-    front = Standalone(
-        config,
-        clock,
-        chance.fork("store"),
-        member=identity.member,
-        cluster=identity.cluster_id,
-        network=network,
-        on_removed=on_removed,
-        **kept,
-    )
-    network.applied = lambda: front.applied_index
-    strict = flags["strict_reconfig_check"]
-    store = StandaloneStore(config, clock, chance.fork("store"), front, network, strict=strict)
-    parts.push_async_callback(store.aclose)
-    system = ActorSystem(clock=clock, chance=chance)
-    parts.push_async_callback(system.stop)
-    await system.start(lambda: StoreMember(store, identity.member), name=f"store-{identity.member:x}")
-    server = await parts.enter_async_context(EtcdServer(store, clock))
-    urls = await listen(server.listen, clients, client_tls, "--listen-client-urls")
-    parts.push_async_callback(front.hand_over, HAND_OVER_SECONDS)
-    told = tuple(each.strip() for each in (flags["advertise_client_urls"] or ",".join(urls)).split(","))
-    tasks.start(store.publish(flags["name"], told), name="publish")
-    _announce(flags, identity, peer_urls, urls)
-    stopped.started()
-    await until(stopped, system)
-    if removed.is_set():
-        raise CommandError(f"member {flags['name']} ({identity.member:x}) was removed from the cluster")
 
 
 class _Stop(asyncio.Event):
@@ -321,82 +243,192 @@ class _Stop(asyncio.Event):
         return isinstance(error, asyncio.CancelledError) and self._starting is not None and self.is_set()
 
 
-async def _farewell(clock: Any, stopped: asyncio.Event) -> None:
-    await clock.sleep(FAREWELL_SECONDS)
-    stopped.set()
+class _Identity(NamedTuple):
+    """``stored``: the data directory knew it. ``initial``: the snapshot that the member begins with where nothing is stored."""
+
+    cluster_id: int
+    member: int
+    initial: Any
+    stored: bool
+
+    @property
+    def members(self) -> tuple[Any, ...]:
+        """Of a new store; empty for a member that joins one or goes on."""
+        return getattr(self.initial.data, "members", ())
 
 
-class _Identity:
-    """``stored``: the data directory knew it. ``new``: what the member begins with, None when it goes on."""
+class _MemberProcess:
+    """The parts of the process, made in the order in which they depend on each other, and ended the other way round by ``parts``."""
 
-    def __init__(self, cluster_id: int, member: int, new: Any, *, stored: bool) -> None:
+    def __init__(
+        self, flags: dict[str, Any], clock: Any, stopped: _Stop, parts: contextlib.AsyncExitStack
+    ) -> None:
+        from kube.base.chance import Chance  # noqa: PLC0415  # as above
+        from kube.base.tasks import TaskOwner  # noqa: PLC0415  # as above
+
+        self._flags = flags
+        self._clock = clock
+        self._stopped = stopped
+        self._parts = parts
+        self._chance = Chance.system()
+        self._tasks = TaskOwner("store-member")
+        self._removed = False
+        self._config = _store_config(flags)
+        self._client_urls = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
+        self._client_tls = Tls(
+            flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"]
+        )
+        self._peer_tls = _peer_tls(flags)
+
+    async def run(self) -> None:
+        """Until it is told to stop. Raises AddressError, BootstrapError, ListenError, DataDirectoryError, CommandError."""
+        from kube.store.membership import parse_urls as parse_peer_urls  # noqa: PLC0415  # as above
+
+        flags, parts = self._flags, self._parts
+        await parts.enter_async_context(self._tasks)
+        peer_urls = parse_peer_urls(flags["listen_peer_urls"])
+        identity = await self._identify()
+        network = self._network(identity)
+        peer_urls = await network.listen(peer_urls)
+        front = self._front(identity, network, await self._storage(identity))
+        store, system = await self._start(identity.member, front, network)
+        urls = await self._serve(store)
+        parts.push_async_callback(front.hand_over, HAND_OVER_SECONDS)
+        advertised = flags["advertise_client_urls"] or ",".join(urls)
+        told = tuple(each.strip() for each in advertised.split(","))
+        self._tasks.start(store.publish(flags["name"], told), name="publish")
+        _announce(flags, identity, peer_urls, urls)
+        self._stopped.started()
+        await until(self._stopped, system)
+        if self._removed:
+            raise CommandError(f"member {flags['name']} ({identity.member:x}) was removed from the cluster")
+
+    # ---- who it is
+
+    def _asker(self) -> Any:
+        from kube.store.peer.bootstrap import Asker  # noqa: PLC0415  # as above
+
+        return Asker(None if self._peer_tls is None else self._peer_tls.client_context(), self._clock)
+
+    async def _identify(self) -> _Identity:
+        """Raises AddressError, BootstrapError, DataDirectoryError, CommandError."""
+        from kube.store.peer.bootstrap import begin_existing, begin_new, check_new  # noqa: PLC0415  # as above
+        from kube.store.raft.messages import Snapshot  # noqa: PLC0415  # as above
+        from kube.store.wal.directory import stored_at  # noqa: PLC0415  # as above
+
+        path = self._flags["data_dir"]
+        stored = stored_at(path) if path is not None else None
+        if stored is not None:
+            return _Identity(stored.cluster_id, stored.members[0], Snapshot(), stored=True)
+        cluster = _initial_cluster(self._flags)
+        if self._flags["initial_cluster_state"] == "existing":
+            if path is None:
+                raise CommandError(
+                    "a member that joins a store needs a --data-dir: it could never be started again"
+                )
+            new = await begin_existing(cluster, self._asker())
+        else:
+            new = begin_new(cluster)
+            await check_new(new, cluster, self._asker())
+        return _Identity(new.cluster_id, new.member, new.snapshot, stored=False)
+
+    def _network(self, identity: _Identity) -> Any:
+        """Raises AddressError for bad certificates."""
         from kube.store.membership import MemberTable  # noqa: PLC0415  # as above
+        from kube.store.peer.tcp import TCPNetwork  # noqa: PLC0415  # as above
 
-        self.cluster_id = cluster_id
-        self.member = member
-        self.new = new
-        self.stored = stored
-        self.table = MemberTable(() if new is None else getattr(new.snapshot.data, "members", ()))
+        network = TCPNetwork(
+            cluster=identity.cluster_id,
+            member=identity.member,
+            clock=self._clock,
+            rng=self._chance.fork("peers"),
+            tls=self._peer_tls,
+            removed=self._on_removed,
+            fresh=not identity.stored,
+        )
+        self._parts.push_async_callback(network.aclose)
+        if identity.members:
+            network.use(MemberTable(identity.members))  # before anybody asks who they are
+        return network
 
+    def _on_removed(self) -> None:
+        if not self._removed:
+            self._removed = True
+            self._tasks.start(self._farewell(), name="farewell")
 
-async def _identity(flags: dict[str, Any], peer_tls: Any, clock: Any) -> _Identity:
-    """Raises AddressError, BootstrapError, DataDirectoryError, CommandError."""
-    from kube.store.peer.bootstrap import Asker, begin_existing, begin_new, check_new  # noqa: PLC0415  # as above
-    from kube.store.wal.directory import stored_at  # noqa: PLC0415  # as above
+    async def _farewell(self) -> None:
+        await self._clock.sleep(FAREWELL_SECONDS)
+        self._stopped.set()
 
-    path = flags["data_dir"]
-    stored = stored_at(path) if path is not None else None
-    if stored is not None:
-        return _Identity(stored.cluster_id, stored.members[0], None, stored=True)
-    cluster = _initial_cluster(flags)
-    asker = Asker(None if peer_tls is None else peer_tls.client_context(), clock)
-    if flags["initial_cluster_state"] == "existing":
+    # ---- what it keeps, and what it serves
+
+    async def _storage(self, identity: _Identity) -> dict[str, Any]:
+        """Where the member's log is. Raises DataDirectoryError, BootstrapError."""
+        from kube.store.wal.directory import open_member  # noqa: PLC0415  # as above
+        from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
+
+        path = self._flags["data_dir"]
         if path is None:
-            raise CommandError(
-                "a member that joins a store needs a --data-dir: it could never be started again"
-            )
-        new = await begin_existing(cluster, asker)
-    else:
-        new = begin_new(cluster)
-        await check_new(new, cluster, asker)
-    return _Identity(new.cluster_id, new.member, new, stored=False)
-
-
-async def _kept(  # noqa: PLR0917  # one caller
-    flags: dict[str, Any],
-    identity: _Identity,
-    chance: Any,
-    parts: contextlib.AsyncExitStack,
-    peer_tls: Any,
-    clock: Any,
-) -> dict[str, Any]:
-    """Where the member's log is. Raises DataDirectoryError, BootstrapError, CommandError."""
-    from kube.store.peer.bootstrap import Asker, agree  # noqa: PLC0415  # as above
-    from kube.store.raft.messages import Snapshot  # noqa: PLC0415  # as above
-    from kube.store.standalone import memory_storage  # noqa: PLC0415  # as above
-    from kube.store.wal.directory import open_member  # noqa: PLC0415  # as above
-    from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
-
-    path = flags["data_dir"]
-    if path is not None:
-        initial = Snapshot() if identity.new is None else identity.new.snapshot
+            return {"storage": await self._memory(identity)}
         own = Identity(identity.cluster_id, identity.member)
-        directory = open_member(path, own, initial, chance.fork("directory"))
-        parts.callback(directory.close)
+        directory = open_member(path, own, identity.initial, self._chance.fork("directory"))
+        self._parts.callback(directory.close)
         return {"directory": directory}
-    others = [each for each in identity.table.members if each.id != identity.member]
-    if others:
-        asker = Asker(None if peer_tls is None else peer_tls.client_context(), clock)
+
+    async def _memory(self, identity: _Identity) -> Any:
+        """Raises BootstrapError."""
+        from kube.store.membership import MemberTable  # noqa: PLC0415  # as above
+        from kube.store.peer.bootstrap import NewMember, agree  # noqa: PLC0415  # as above
+        from kube.store.standalone import memory_storage  # noqa: PLC0415  # as above
+
         await agree(
-            identity.new,
-            flags["name"],
-            others,
-            asker,
-            clock=clock,
-            rng=chance.fork("incarnation"),
+            NewMember(identity.cluster_id, identity.member, identity.initial),
+            self._flags["name"],
+            [each for each in identity.members if each.id != identity.member],
+            self._asker(),
+            clock=self._clock,
+            rng=self._chance.fork("incarnation"),
             waiting=_say_waiting,
         )
-    return {"storage": memory_storage(identity.table)}
+        return memory_storage(MemberTable(identity.members))
+
+    def _front(self, identity: _Identity, network: Any, storage: dict[str, Any]) -> Any:
+        from kube.store.standalone import Standalone  # noqa: PLC0415  # as above
+
+        front = Standalone(
+            self._config,
+            self._clock,
+            self._chance.fork("store"),
+            member=identity.member,
+            cluster=identity.cluster_id,
+            network=network,
+            on_removed=self._on_removed,
+            **storage,
+        )
+        network.applied = lambda: front.applied_index
+        return front
+
+    async def _start(self, member: int, front: Any, network: Any) -> tuple[Any, Any]:
+        """The store, and the actors behind it."""
+        from kube.actors.runtime.system import ActorSystem  # noqa: PLC0415  # as above
+        from kube.actors.store_member import StoreMember  # noqa: PLC0415  # as above
+        from kube.store.reconfiguration import StandaloneStore  # noqa: PLC0415  # as above
+
+        strict = self._flags["strict_reconfig_check"]
+        rng = self._chance.fork("leases")
+        store = StandaloneStore(self._config, self._clock, rng, front, network, strict=strict)
+        self._parts.push_async_callback(store.aclose)
+        system = ActorSystem(clock=self._clock, chance=self._chance)
+        self._parts.push_async_callback(system.stop)
+        await system.start(lambda: StoreMember(store, member), name=f"store-{member:x}")
+        return store, system
+
+    async def _serve(self, store: Any) -> list[str]:
+        """The URLs that clients are served at. Raises CommandError."""
+        from kube.store.etcd_server.server import EtcdServer  # noqa: PLC0415  # as above
+
+        server = await self._parts.enter_async_context(EtcdServer(store, self._clock))
+        return await listen(server.listen, self._client_urls, self._client_tls, "--listen-client-urls")
 
 
 def _say_waiting(url: str) -> None:
