@@ -319,6 +319,21 @@ async def test_the_quota_holds_at_a_follower_too() -> None:
         assert [alarm.member for alarm in await follower.alarms()] == [follower.member_id]
 
 
+async def test_a_leader_whose_disk_is_full_refuses_what_is_forwarded_and_serves_reads(
+    three: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader, follower, _ = await roles(three)
+    await follower.put(b"k", b"v")
+    monkeypatch.setattr(leader.front, "_has_room", lambda *_: False)
+    with pytest.raises(NoSpaceError):
+        await follower.put(b"k", b"w")
+    with pytest.raises(NoSpaceError):
+        await leader.add_member(("http://127.0.0.1:9",))
+    assert (await follower.range(b"k")).kvs[0].value == b"v"
+    monkeypatch.undo()
+    assert (await follower.put(b"k", b"w")).revision == 3
+
+
 # ---- members
 
 
