@@ -4,6 +4,7 @@ A read is asked again at another member until the request timeout. A write is se
 applied: it never left, or no leader took it. What the header of an answer says is kept: ids, term, newest revision.
 """
 
+import asyncio
 from typing import Any, Final
 
 import grpc
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 from kube.base.backoff import Backoff
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
-from kube.store.errors import NoLeaderError, StoreError, TooManyRequestsError
+from kube.base.tasks import TaskOwner
+from kube.store.errors import NoLeaderError, StoppedError, StoreError, TooManyRequestsError
 from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.endpoints import Endpoint, Endpoints
 from kube.store.etcd3.errors import (
@@ -37,6 +39,8 @@ _AUTHENTICATE: Final = "/etcdserverpb.Auth/Authenticate"
 
 log = get_logger(__name__)
 
+MAX_READS: Final = 8
+"""Requests for the present revision that are under way at once."""
 _RETRY: Final = Backoff(initial=0.05, cap=0.5)
 _ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError)
 _NOT_APPLIED: Final = (UnreachableError, NoLeaderError)
@@ -56,6 +60,9 @@ class Client:
         self.compact_revision = 0
         self._probe = messages.RangeRequest(key=config.prefix or b"\0", count_only=True)
         self._token = ""
+        self._reads = 0
+        self._shared: asyncio.Future[int | StoreError] | None = None
+        self._tasks = TaskOwner("etcd3 client")
         self._connected: bool | None = None
         """Whether an endpoint could be reached when last one was tried; None before there was one."""
 
@@ -170,10 +177,40 @@ class Client:
         self.compact_revision = max(self.compact_revision, revision)
 
     async def current_revision(self) -> int:
-        """Linearizable."""
-        response = await self.call(KV + "Range", self._probe)
+        """Linearizable. Who comes while many ask already shares the answer of the next one that is asked."""
+        if self._reads < MAX_READS:
+            return await self._read_revision()
+        if self._shared is None:
+            self._shared = asyncio.get_running_loop().create_future()
+        answer = await asyncio.shield(self._shared)
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    async def _read_revision(self) -> int:
+        self._reads += 1
+        try:
+            response = await self.call(KV + "Range", self._probe)
+        finally:
+            self._reads -= 1
+            if self._shared is not None and not self._tasks.closed:
+                shared, self._shared = self._shared, None
+                self._tasks.start(self._answer(shared), name="revision")
         revision: int = response.header.revision
         return revision
 
+    async def _answer(self, shared: "asyncio.Future[int | StoreError]") -> None:
+        answer: int | StoreError = StoppedError()
+        try:
+            answer = await self._read_revision()
+        except StoreError as error:
+            answer = error
+        finally:
+            shared.set_result(answer)
+
     async def aclose(self) -> None:
+        await self._tasks.aclose()
+        if self._shared is not None:
+            self._shared.set_result(StoppedError())
+            self._shared = None
         await self.endpoints.aclose()

@@ -1,7 +1,7 @@
 """All watches of a store are served from one: the feed of every change in scope, in order.
 
 One stream in one order is what makes a watch's progress exact: when the feed has come to a revision, so has each of its
-watches, whatever its range. Pure; who reads the stream is in ``watches``.
+watches, whatever its range. No I/O; who reads the stream is in ``watches``.
 """
 
 import asyncio

@@ -131,3 +131,25 @@ async def test_cancelled_requests_leave_the_others_alone(world: World) -> None:
     assert not any(isinstance(result, BaseException) for result in results[1::2])
     there = {kv.key for kv in (await store.range(*world.all)).kvs}
     assert {world(b"%03d" % number) for number in range(1, 100, 2)} <= there
+
+
+async def test_the_revision_is_as_new_as_any_write_that_was_acknowledged_however_many_ask(
+    world: World,
+) -> None:
+    store = world.store
+    acknowledged, writing = await store.current_revision(), True
+
+    async def writer() -> None:
+        nonlocal acknowledged, writing
+        for _ in range(50):
+            acknowledged = (await store.put(world(b"k"), b"")).revision
+        writing = False
+
+    async def reader() -> None:
+        while writing:
+            least = acknowledged
+            assert await store.current_revision() >= least
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(writer(), *(reader() for _ in range(40)))

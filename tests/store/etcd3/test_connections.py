@@ -271,3 +271,22 @@ async def test_a_watch_whose_history_is_gone_says_so(server: Server) -> None:
             stream = await store.watch(b"k", b"", 2, prev_kv=prev_kv)
             with pytest.raises(CompactedError):
                 await stream.next()
+
+
+async def test_who_shares_an_answer_is_told_of_its_failure_too(server: Server) -> None:
+    """Many ask for the revision at once; one that gives up takes nobody along."""
+    async with connected(server.endpoint, seconds=1.0) as store:
+        asked = [asyncio.ensure_future(store.current_revision()) for _ in range(100)]
+        await asyncio.sleep(0)
+        for task in asked[::7]:
+            task.cancel()
+        results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {result for number, result in enumerate(results) if number % 7} == {1}
+        server.kill()
+        failed = await asyncio.gather(*(store.current_revision() for _ in range(100)), return_exceptions=True)
+        assert {type(failure) for failure in failed} == {UnreachableError}
+        server.start()
+        pending = [asyncio.ensure_future(store.current_revision()) for _ in range(100)]
+        await asyncio.sleep(0)
+    ended = await asyncio.gather(*pending, return_exceptions=True)
+    assert all(isinstance(each, (int, StoreError, asyncio.CancelledError)) for each in ended)
