@@ -9,12 +9,13 @@ from collections.abc import Callable
 import msgspec
 
 from kube.store.errors import StoreError
+from kube.store.member import Member
 
 
 class _Reader(msgspec.Struct, eq=False):
     """``last_sweep``: the store's sweep at which it is told that there is no answer."""
 
-    future: "asyncio.Future[None]"
+    future: "asyncio.Future[Member]"
     last_sweep: int
 
 
@@ -35,8 +36,9 @@ class LinearizableReads:
     def __len__(self) -> int:
         return len(self._asked) + len(self._waiting)
 
-    async def confirmed(self, patience: int) -> None:
-        """Until the member's state machine holds every write that was acknowledged before this call.
+    async def confirmed(self, patience: int) -> Member:
+        """The member that answered: its state machine holds every write that was acknowledged before this call. (The one that runs
+        a moment later may be another, built anew from its log.)
 
         ``patience`` in sweeps. Raises what ``fail`` and ``sweep`` are given.
         """
@@ -46,7 +48,7 @@ class LinearizableReads:
         if not self._asked and not self._scheduled:
             self._scheduled = True
             loop.call_soon(self._next)  # with everybody who comes in this turn
-        await reader.future
+        return await reader.future
 
     def _next(self) -> None:
         self._scheduled = False
@@ -60,13 +62,13 @@ class LinearizableReads:
         self._asked_sweep = self._sweep
         self._ask(self._context)
 
-    def answered(self, context: int) -> None:
+    def answered(self, context: int, member: Member) -> None:
         if context != self._context:
             return  # to a question that was given up
         asked, self._asked = self._asked, []
         for reader in asked:
             if not reader.future.done():
-                reader.future.set_result(None)
+                reader.future.set_result(member)
         self._next()
 
     def again(self) -> None:

@@ -244,9 +244,9 @@ class Standalone(Replicas):
         self._proposals.term_applied(member.applied_term)
         self.subscriptions.move(member.machine.watches)
 
-    def reads_ready(self, member: Member, contexts: Sequence[int]) -> None:  # noqa: ARG002  # the one here
+    def reads_ready(self, member: Member, contexts: Sequence[int]) -> None:
         for context in contexts:
-            self._reads.answered(context)
+            self._reads.answered(context, member)
 
     def _use_table(self, table: MemberTable) -> None:
         if not table.members:
@@ -358,8 +358,7 @@ class Standalone(Replicas):
             return member
         if self._closed:
             raise StoppedError
-        await self._reads.confirmed(self._patience)
-        return self._member
+        return await self._reads.confirmed(self._patience)
 
     def any_member(self) -> Member:
         return self._member
