@@ -122,13 +122,21 @@ async def test_a_silent_client_is_asked_and_given_up(serve: Serve) -> None:
         heard = await reader.read()
     assert frames.frame(frames.PING, 0, 0, bytes(8)) in heard
     writer.close()
+
+
+async def test_a_quiet_client_that_answers_is_kept(serve: Serve) -> None:
+    serving = await serve(config=EtcdServerConfig(keepalive_interval=0.01, keepalive_timeout=1.0))
     async with grpc.aio.insecure_channel(serving.endpoint) as channel:
         watching = Watching(Caller(channel))
         await watching.create(b"k")
-        for number in range(5):
-            await asyncio.sleep(0.06)  # longer than the interval: it has been asked, and has answered
-            await serving.store.put(b"k", b"%d" % number)
-            assert (await watching.read()).events[0].kv.value == b"%d" % number
+        [protocol] = serving.server._connections
+        async with asyncio.timeout(10):
+            while protocol.pinged is None:  # noqa: ASYNC110  # the server's clock brings it about
+                await asyncio.sleep(0.01)
+            while protocol.pinged is not None:  # noqa: ASYNC110  # the client's answer does
+                await asyncio.sleep(0.01)
+        await serving.store.put(b"k", b"")
+        assert (await watching.read()).events[0].kv.key == b"k"
 
 
 @pytest.mark.parametrize(
