@@ -123,19 +123,21 @@ class Wal:
         return len(framed)
 
     def has_room(self, size: int) -> bool:
-        """Whether so many bytes more can be appended with the reserve left; reserves what it takes.
+        """Whether so many bytes more can be appended with the reserve left; reserves what it takes, and half an allocation more.
 
-        Raises LogFailedError, and OSError for what is no lack of space.
+        Where there is not that much more the log is ``full``, though what was promised by then still fits: who asks ``full`` before
+        promising anything hears of it in time. Raises LogFailedError, and OSError for what is no lack of space.
         """
         options = self._site.options
         needed = self._end + size + FRAME_BYTES + options.reserve
-        if needed <= self._allocated and not self.full:
+        ahead = needed + options.allocation // 2
+        if ahead <= self._allocated and not self.full:
             return True
         if self.failed is not None:
             raise LogFailedError(str(self.failed))
-        for wanted in (max(needed, self._allocated) + options.allocation, needed):
+        for wanted in (max(needed, self._allocated) + options.allocation, ahead):
             if wanted > self._allocated and self._allocate(wanted):
-                return True
+                break
         return needed <= self._allocated
 
     def _allocate(self, size: int) -> bool:
