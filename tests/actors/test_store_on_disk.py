@@ -76,7 +76,8 @@ def in_memory(disks: list[MemoryDisk]) -> StoreDirectory:
         )
         for member, disk in zip(members, disks, strict=True)
     }
-    return StoreDirectory(1, storages, {member: InlineSyncer() for member in members}, InlineSyncer())
+    syncers = {member: InlineSyncer() for member in members}
+    return StoreDirectory(1, storages, syncers, InlineSyncer(), path="memory")
 
 
 async def fill(store: LocalStore, prefix: bytes, count: int) -> None:
