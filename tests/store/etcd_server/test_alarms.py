@@ -1,0 +1,66 @@
+"""What is refused while an alarm is raised: the same calls as by a real etcd, with the same errors."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from kube.store.etcdpb import messages
+from kube.store.kv import AlarmType
+from tests.store.etcd_server.conftest import Caller, Serving
+from tests.store.servers import DEBIAN, DISTRO, etcd
+
+PUT = {"request_put": {"key": b"k"}}
+CALLS = [
+    ("KV/Range", messages.RangeRequest(key=b"k")),
+    ("KV/Range", messages.RangeRequest(key=b"k", serializable=True)),
+    ("KV/Put", messages.PutRequest(key=b"k")),
+    ("KV/DeleteRange", messages.DeleteRangeRequest(key=b"none")),
+    ("KV/Txn", messages.TxnRequest()),
+    ("KV/Txn", messages.TxnRequest(success=[PUT])),
+    ("KV/Txn", messages.TxnRequest(success=[{"request_delete_range": {"key": b"k"}}])),
+    ("KV/Compact", messages.CompactionRequest(revision=2)),
+    ("Lease/LeaseGrant", messages.LeaseGrantRequest(TTL=500)),
+    ("Lease/LeaseRevoke", messages.LeaseRevokeRequest(ID=99)),
+    ("Lease/LeaseTimeToLive", messages.LeaseTimeToLiveRequest(ID=7)),
+    ("Maintenance/HashKV", messages.HashKVRequest()),
+    ("Maintenance/Status", messages.StatusRequest()),
+]
+
+
+async def answer(caller: Caller, method: str, request: Any) -> str:
+    try:
+        await caller(method, request)
+    except grpc.aio.AioRpcError as error:
+        return f"{method}: {error.code().name} {error.details()}"
+    return f"{method}: OK"
+
+
+async def answers(endpoint: str, alarm: AlarmType) -> list[str]:
+    async with grpc.aio.insecure_channel(endpoint) as channel:
+        caller = Caller(channel)
+        member = (await caller("KV/Put", messages.PutRequest(key=b"k"))).header.member_id
+        await caller("Lease/LeaseGrant", messages.LeaseGrantRequest(TTL=500, ID=7))
+        await caller("Maintenance/Alarm", messages.AlarmRequest(action=1, alarm=alarm, memberID=member))
+        found = [await answer(caller, method, request) for method, request in CALLS]
+        disarm = messages.AlarmRequest(action=2, alarm=alarm, memberID=member)
+        assert len((await caller("Maintenance/Alarm", disarm)).alarms) == 1
+        return [*found, await answer(caller, "KV/Put", messages.PutRequest(key=b"k"))]
+
+
+@pytest.mark.parametrize("alarm", [AlarmType.NOSPACE, AlarmType.CORRUPT])
+@pytest.mark.parametrize("version", [DEBIAN, DISTRO])
+async def test_what_an_alarm_refuses(
+    version: str, alarm: AlarmType, serving: Serving, tmp_path: Path
+) -> None:
+    server = etcd(version, tmp_path)
+    await asyncio.to_thread(server.start)
+    try:
+        wanted = await answers(server.endpoint, alarm)
+    finally:
+        server.kill()
+    assert await answers(serving.endpoint, alarm) == wanted
+    refused = {AlarmType.NOSPACE: "database space exceeded", AlarmType.CORRUPT: "corrupt cluster"}[alarm]
+    assert sum(refused in each for each in wanted) >= 3
