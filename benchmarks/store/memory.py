@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.harness import Report
+from benchmarks.store.puts import settled
 from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
@@ -54,10 +55,7 @@ async def fill(replicas: int, keys: int, size: int) -> float:
                 await store.put(b"/registry/pods/default/%08d" % number, value(number, size))
 
         await asyncio.gather(*(client() for _ in range(CLIENTS)))
-        members = [replica.member for replica in store.replicas.all() if replica.member is not None]
-        last = members[0].raft.log.last_index
-        while any(member.applied_index < last for member in members):  # noqa: ASYNC110  # followers tell nobody
-            await asyncio.sleep(0.05)
+        members = await settled(store)
         gc.collect()
         used = resident() - before
         hashes = {member.machine.hash_kv().hash for member in members}

@@ -25,6 +25,7 @@ from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.store.kv import Compare, CompareResult, CompareTarget, Put, Range, Txn
 from kube.store.local import LocalStore
+from kube.store.member import Member
 from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store
 
@@ -121,11 +122,19 @@ async def verify(store: LocalStore, count: int, value: bytes) -> None:
     found = await store.range(b"/", b"0")
     if found.count != count or any(kv.value != value for kv in found.kvs):
         raise ValueError(f"{found.count} keys instead of {count}")
-    await asyncio.sleep(0.1)  # followers hear of the last commit with a heartbeat
-    members = [replica.member for replica in store.replicas.all()]
-    states = [member.machine.kv.live for member in members if member is not None]
+    members = await settled(store)
+    states = [member.machine.kv.live for member in members]
     if any(state != states[0] for state in states):
         raise ValueError("replicas differ")
+
+
+async def settled(store: LocalStore) -> list[Member]:
+    """All members, once each has applied what there is: followers hear of the last commit with a tick."""
+    members = [replica.member for replica in store.replicas.all() if replica.member is not None]
+    async with asyncio.timeout(30):
+        while len({member.applied_index for member in members}) > 1:  # noqa: ASYNC110  # followers tell nobody
+            await asyncio.sleep(0.01)
+    return members
 
 
 def tuned(body: Coroutine[Any, Any, None]) -> None:
