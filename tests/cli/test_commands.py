@@ -53,6 +53,10 @@ def test_help_names_every_command(tmp_path: Path) -> None:
         pytest.param(["up", "--nodes", "many"], "'many' is not a valid integer", id="nodes no number"),
         pytest.param(["down"], "No such command", id="unknown command"),
         pytest.param(["kubelet"], "Missing option", id="missing option"),
+        pytest.param(["bench", "stor"], "no benchmark is called stor", id="unknown benchmark"),
+        pytest.param(
+            ["bench", "store", "--runs", "1"], "arguments go to one of them", id="arguments of several"
+        ),
     ],
 )
 def test_wrong_usage_exits_with_2(arguments: list[str], line: str, tmp_path: Path) -> None:
