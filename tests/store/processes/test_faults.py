@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from kube.store.errors import StoreError
 from kube.testing.checkers.linearizability import Interval, check
 from tests.store.processes.harness import MemberProcess, ProcessCluster, waited
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 ROUNDS = 20
 WRITERS = 4
 REGISTERS = 3

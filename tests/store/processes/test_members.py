@@ -33,6 +33,7 @@ from kube.store.kv import EventType
 from tests.store.peer.certificates import Authority
 from tests.store.processes.harness import MemberProcess, ProcessCluster, until
 
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 SMALL_LOG = ("--snapshot-count", "50")
 
 
