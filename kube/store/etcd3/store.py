@@ -201,7 +201,10 @@ class Etcd3Store(Administrator):
         sink: WatchSink | None = None,
         patient: bool = False,  # noqa: ARG002  # no writer of this process waits for another's watches
     ) -> WatchStream:
-        """All watches share one stream of every change under the prefix; a busy stranger there costs its traffic."""
+        """All watches share one stream of every change under the prefix; a busy stranger there costs its traffic.
+
+        A start that is compacted, but of which the stream has kept everything since, is served all the same.
+        """
         if not key:
             raise EmptyKeyError
         return await self._watches.watch(

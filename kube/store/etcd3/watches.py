@@ -25,7 +25,7 @@ SWEEP = 0.5
 """Seconds between two looks at the quiet watches."""
 PROGRESS_SWEEPS = 19
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
-PATIENCE = 0.05
+PATIENCE = 0.02
 """Seconds without a change in scope after which a watch that is asked for progress, and behind, makes one happen."""
 LONG_PATIENCE = 1.0
 """The same where every revision has a change in scope, so that one that does not come is most likely just late."""

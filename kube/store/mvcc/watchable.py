@@ -151,9 +151,11 @@ class WatchableStore:
                 if seen >= limit:
                     return events, revision
                 revision = change.mod_revision
-            if not (
-                change.key == key or (end and key <= change.key and (end == ALL_KEYS_END or change.key < end))
-            ):
+            if end:
+                in_range = key <= change.key and (end == ALL_KEYS_END or change.key < end)
+            else:
+                in_range = change.key == key
+            if not in_range:
                 continue
             kind = EventType.PUT if change.version else EventType.DELETE
             if kind not in unwanted:

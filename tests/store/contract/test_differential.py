@@ -27,6 +27,7 @@ from kube.store.kv import (
     SortOrder,
     SortTarget,
     Txn,
+    TxnResult,
     WatchFilter,
     prefix_end,
 )
@@ -239,6 +240,8 @@ class Run:
             return (type(value).__name__, value.id - self._lease, getattr(value, "granted_ttl", 0), held)
         if isinstance(value, (tuple, list)):
             return [self._from(each) for each in value]
+        if isinstance(value, TxnResult):  # of a nested one etcd leaves the revision out
+            return ("txn", value.succeeded, [self._from(each) for each in value.responses])
         if isinstance(value, msgspec.Struct):
             fields = {name: getattr(value, name) for name in value.__struct_fields__}
             return {
@@ -249,7 +252,8 @@ class Run:
 
     async def step(self, step: Any) -> Any:
         try:
-            return self._from(await self._do(step))
+            answer = await self._do(step)
+            return self._from(answer), getattr(answer, "revision", self._start) - self._start
         except StoreError as error:
             return type(error).__name__
 

@@ -104,6 +104,8 @@ RANGES: list[Any] = [
     pytest.param(b"b", b"d", [("b", "2"), ("c", "4"), ("b", "deleted"), ("c", "deleted")], id="a range"),
     pytest.param(b"c", b"\0", [("c", "4"), ("d", "5"), ("c", "deleted")], id="from a key on"),
     pytest.param(b"x", b"y", [], id="a range in which nothing happens"),
+    pytest.param(b"a", b"a", [], id="a range that ends where it begins"),
+    pytest.param(b"c", b"a", [], id="a range that ends before it begins"),
 ]
 
 
