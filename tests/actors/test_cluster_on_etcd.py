@@ -165,7 +165,7 @@ async def test_an_etcd_that_goes_away_is_told_of_and_missed_no_longer_than_it_is
 
 def test_a_directory_and_an_etcd_are_not_both_the_store() -> None:
     with pytest.raises(ValueError, match="store"):
-        ClusterConfig(store="etcd://host", data_dir="/tmp/x")
+        ClusterConfig(store="etcd://host", data_dir="cluster")
 
 
 PROGRAM = """
