@@ -22,6 +22,9 @@ SILENCE = 1.0
 LOST = 0.1
 """Of a network that loses messages a connection feels this share: as breaks, since a transport sends again."""
 
+BETWEEN = 1e-6
+"""Seconds between two arrivals over one connection at least: timers of one moment have no order."""
+
 _Parcel = Message | Talk
 
 
@@ -168,7 +171,7 @@ class Fabric:
         if conditions.slow and rng.random() < conditions.slow / 4:
             self.trace.fault("delayed")
             delay += conditions.slow_delay * rng.random()
-        link.arrival = max(link.arrival, self.loop.time() + delay)
+        link.arrival = max(link.arrival + BETWEEN, self.loop.time() + delay)
         self.loop.call_at(link.arrival, self._arrive, link, link.number, parcel)
 
     def _arrive(self, link: _Link, number: int, parcel: _Parcel) -> None:

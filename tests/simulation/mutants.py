@@ -12,7 +12,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,8 +157,8 @@ MUTANTS = (
     Mutant(
         "read-at-a-follower-without-asking",
         "standalone.py",
-        "        await self._reads.confirmed(self._patience)\n",
-        "",
+        "return await self._reads.confirmed(self._patience)",
+        "return self._member",
         "reads are never stale",
     ),
     Mutant(
@@ -498,22 +498,25 @@ def main() -> int:
     if options.hunt:
         return hunt(BY_NAME[options.hunt], options.seeds)
     mutants = [BY_NAME[name] for name in options.names] or list(MUTANTS)
-    known = recorded() if RECORDED.exists() else {}
     missed = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for mutant, (seeds, said) in zip(
-            mutants, pool.map(lambda each: search(each, options.wanted, options.limit), mutants), strict=True
-        ):
+        searches = {pool.submit(search, each, options.wanted, options.limit): each for each in mutants}
+        for done in as_completed(searches):
+            mutant, (seeds, said) = searches[done], done.result()
             sys.stdout.write(f"{mutant.name}: {seeds or 'NOT FOUND'} {said}\n")
             sys.stdout.flush()
             missed += not seeds
-            known[mutant.name] = seeds
-    if options.record:
-        lines = ["# mutant, and seeds that find it; written by tests/simulation/mutants.py --record\n"]
-        lines += [f"{each.name}\t{' '.join(map(str, known.get(each.name, [])))}\n" for each in MUTANTS]
-        RECORDED.write_text("".join(lines))
+            if options.record and seeds:
+                _record(mutant.name, seeds)
     sys.stdout.write(f"{len(mutants) - missed} of {len(mutants)} found within {options.limit} seeds\n")
     return 1 if missed else 0
+
+
+def _record(name: str, seeds: list[int]) -> None:
+    known = {**(recorded() if RECORDED.exists() else {}), name: seeds}
+    lines = ["# mutant, and seeds that find it; written by tests/simulation/mutants.py --record\n"]
+    lines += [f"{each.name}\t{' '.join(map(str, known.get(each.name, [])))}\n" for each in MUTANTS]
+    RECORDED.write_text("".join(lines))
 
 
 if __name__ == "__main__":

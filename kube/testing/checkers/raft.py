@@ -118,6 +118,9 @@ class RaftChecker:
             shadow.kept = Kept(first.index, first.term, [], first.term)
             shadow.durable = shadow.kept.copy()
 
+    def shadow(self, member: int) -> Shadow:
+        return self._shadows[member]
+
     # ---- what is kept
 
     def saved(self, member: int, hard_state: HardState | None, entries: Sequence[Entry]) -> None:
