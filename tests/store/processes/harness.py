@@ -76,12 +76,12 @@ class Pipe:
     async def run(self, target: tuple[str, int]) -> None:
         try:
             first = await self._first()
-            await self._network.pass_(self)
+            await self._network.pass_(self, self.to)
             there_reader, there = await asyncio.open_connection(*target)
             self._writers.append(there)
             there.write(first)
-            forward = asyncio.ensure_future(self._pump(self._reader, there))
-            await self._pump(there_reader, self._writers[0])
+            forward = asyncio.ensure_future(self._pump(self._reader, there, self.to))
+            await self._pump(there_reader, self._writers[0], self.from_)
             await forward
         except OSError:
             pass
@@ -100,10 +100,10 @@ class Pipe:
                     return data
         raise ConnectionError("gone before it said who it is")
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, towards: str) -> None:
         try:
             while data := await source.read(1 << 16):
-                await self._network.pass_(self)
+                await self._network.pass_(self, towards)
                 sink.write(data)
                 await sink.drain()
         except OSError:
@@ -117,17 +117,18 @@ class Pipe:
 
 
 class Network:
-    """``stalled``: what passes from or to these members waits; ``cut``: it is refused."""
+    """``stalled``: what passes from or to these members waits; ``deaf``: what passes to them; ``cut``: it is refused."""
 
     def __init__(self) -> None:
         self.names: dict[int, str] = {}
         self.pipes: dict[Pipe, None] = {}
         self.stalled: set[str] = set()
+        self.deaf: set[str] = set()
         self.cut: set[str] = set()
         self._changed = asyncio.Event()
 
-    async def pass_(self, pipe: Pipe) -> None:
-        while {pipe.from_, pipe.to} & self.stalled:
+    async def pass_(self, pipe: Pipe, towards: str) -> None:
+        while {pipe.from_, pipe.to} & self.stalled or towards in self.deaf:
             await self._changed.wait()
         if {pipe.from_, pipe.to} & self.cut:
             raise ConnectionError("cut")
@@ -135,6 +136,10 @@ class Network:
     def stall(self, name: str) -> None:
         self._changed.clear()
         self.stalled.add(name)
+
+    def deafen(self, name: str) -> None:
+        self._changed.clear()
+        self.deaf.add(name)
 
     def cut_off(self, name: str) -> None:
         self.cut.add(name)
@@ -144,6 +149,7 @@ class Network:
 
     def heal(self) -> None:
         self.stalled.clear()
+        self.deaf.clear()
         self.cut.clear()
         self._changed.set()
 
