@@ -79,9 +79,10 @@ class Forwarding:
 
     def answered(self, answer: Forwarded, applied_index: int, applied_term: int) -> None:
         """``applied_…``: of the entry that this member has applied last."""
-        batch = self._batches.pop(answer.number, None)
+        batch = self._batches.get(answer.number)
         if batch is None or batch.leader != answer.from_:
             return
+        del self._batches[answer.number]
         waiting = [proposal for proposal in batch.proposals if not proposal.future.done()]
         if answer.error is not None:
             error = error_of(answer.error)
