@@ -9,6 +9,7 @@ about twice the state.
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from msgspec import Struct
@@ -68,6 +69,7 @@ class WalStorage(MemoryStorage):
     """``disk`` is locked and this storage's own until ``close``; what it raises as OSError leaves the storage ``failed``."""
 
     __slots__ = (
+        "_abandoned",
         "_disk_index",
         "_incoming",
         "_logged",
@@ -102,6 +104,8 @@ class WalStorage(MemoryStorage):
         """The same until the log tells of it."""
         self._logged = tail.size
         """Bytes of the log since the snapshot on disk, about."""
+        self._abandoned: list[SnapshotWriter] = []
+        """Of snapshots whose writing was cut short."""
         self._disk_index = snapshot.index
         self._state_bytes = 0
         """Of the snapshot on disk."""
@@ -266,6 +270,8 @@ class WalStorage(MemoryStorage):
             self._writing = False
 
     async def _write(self, snapshot: Snapshot, syncer: Syncer) -> None:
+        while self._abandoned:
+            await syncer.run(self._abandoned.pop().abort)
         writer = await syncer.run(partial(SnapshotWriter, self.disk, snapshot.index, snapshot.term))
         written = 0
         try:
@@ -273,8 +279,12 @@ class WalStorage(MemoryStorage):
                 await syncer.run(partial(writer.write, framed))
                 written += len(framed)
             await syncer.run(writer.finish)
-        finally:
+        except asyncio.CancelledError:
+            self._abandoned.append(writer)  # the disk may be at it still, and who stops does not wait for it
+            raise
+        except BaseException:
             await syncer.run(writer.abort)
+            raise
         self._disk_index, self._state_bytes = snapshot.index, written
 
     def _release(self) -> None:
@@ -287,6 +297,9 @@ class WalStorage(MemoryStorage):
 
     def close(self) -> None:
         """What was not settled is lost. Blocks."""
+        with suppress(OSError):  # what is left of them is removed at the next start
+            for writer in self._abandoned:
+                writer.abort()
         self._wal.close()
         self.disk.close()
 
