@@ -313,10 +313,10 @@ MUTANTS = (
     ),
     Mutant(
         "revision-split-over-batches",
-        "mvcc/watchable.py",
-        "                if seen >= limit:\n                    return events, revision\n",
-        "                if events:\n                    return events, revision - 1\n",
-        "watch: atomic, unique",
+        "subscriptions.py",
+        "            self._sink(batch)\n        except Exception:",
+        "            for each in batch.events[:-1]:\n                self._sink(WatchBatch((each,), each.kv.mod_revision - 1))\n            self._sink(WatchBatch(batch.events[-1:], batch.revision, batch.error))\n        except Exception:",
+        "watch: atomic",
     ),
     Mutant(
         "previous-value-of-history-forgotten",
