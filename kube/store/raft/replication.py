@@ -157,9 +157,18 @@ def urge(raft: RaftState, to: int) -> None:
 def persisted(raft: RaftState, index: int, term: int) -> None:
     """The shell has made the leader's log stable up to ``index``, so it counts itself (dissertation §10.2.1)."""
     if term == raft.term and index > raft.matched.get(raft.id, index):
-        raft.matched[raft.id] = index
-        if index > raft.log.committed:
+        matched = raft.matched
+        matched[raft.id] = index
+        # Of several voters another one is needed too, and mostly none has answered yet.
+        if index > raft.log.committed and (len(matched) == 1 or _has_acknowledged(raft, index)):
             maybe_commit(raft)
+
+
+def _has_acknowledged(raft: RaftState, index: int) -> bool:
+    for _, progress in raft.peers:  # noqa: SIM110  # a generator costs more than the loop
+        if progress.match >= index:
+            return True
+    return False
 
 
 def maybe_commit(raft: RaftState) -> bool:
