@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from kube.base.logging import get_logger
 from kube.store.errors import SlowWatcherError, StoppedError, StoreError, WatchCanceledError
 from kube.store.kv import Event, WatchBatch, WatchFilter, WatchSink
 from kube.store.mvcc.watchable import Watch, WatchableStore
@@ -12,6 +13,7 @@ CATCH_UP = 2_000
 """Changes of history that are read in one turn of the loop."""
 MAX_BUFFERED = 100_000
 """Events that wait for one stream's ``next``; past that the stream ends with SlowWatcherError."""
+_log = get_logger(__name__)
 
 
 class Subscription:
@@ -60,6 +62,8 @@ class Subscription:
 
     def detach(self) -> None:
         if self._store is not None and self._watch is not None:
+            # A watch of what seldom changes is not behind, and must not be when a compaction comes while it moves.
+            self.next_revision = max(self.next_revision, self._store.resume_revision(self._watch))
             self._store.cancel(self._watch)
         self._store = self._watch = None
 
@@ -235,5 +239,8 @@ class Subscriptions:
     def close(self) -> None:
         self.home = None
         for subscription in tuple(self._all):
-            subscription.end(StoppedError())
+            try:
+                subscription.end(StoppedError())
+            except Exception:  # noqa: BLE001  # one receiver's fault must not keep from the others that it is over
+                _log.exception("the receiver of a watch failed at its end")
         self._all.clear()

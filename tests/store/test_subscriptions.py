@@ -6,6 +6,7 @@ import pytest
 
 from kube.store import subscriptions
 from kube.store.errors import SlowWatcherError, StoppedError, WatchCanceledError
+from kube.store.kv import WatchBatch
 from kube.store.mvcc.kvstore import KVStore
 from kube.store.mvcc.watchable import WatchableStore
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription, Subscriptions
@@ -131,3 +132,33 @@ async def test_one_that_another_has_ended_while_all_move_does_not_go_along() -> 
     assert len(world.subscriptions) == 1
     streams[0].cancel()
     assert not home._groups
+
+
+async def test_a_compaction_ends_no_watch_that_moves_and_lacks_nothing() -> None:
+    """Nothing has happened in its range for long, so nothing was delivered: it is as far as its home all the same."""
+    world = World()
+    batches: list[WatchBatch] = []
+    subscription = Subscription(b"idle", b"", 2, filters=(), progress_notify=False, sink=batches.append)
+    world.subscriptions.add(subscription)
+    subscription.catch_up()
+    world.put(10)
+    world.kv.compact(world.kv.revision)
+    world.subscriptions.move(None)
+    world.subscriptions.move(WatchableStore(world.kv))
+    assert batches == []
+    world.subscriptions.close()
+    assert [type(batch.error) for batch in batches] == [StoppedError]
+
+
+async def test_a_receiver_that_raises_at_the_end_leaves_the_others_theirs() -> None:
+    world = World()
+    ended: list[WatchBatch] = []
+
+    def raises(batch: WatchBatch) -> None:
+        raise RuntimeError("told too late")
+
+    for sink in (raises, ended.append):
+        world.subscriptions.add(Subscription(b"k", b"", 0, filters=(), progress_notify=False, sink=sink))
+    world.subscriptions.close()
+    assert [type(batch.error) for batch in ended] == [StoppedError]
+    assert len(world.subscriptions) == 0

@@ -41,6 +41,8 @@ class Reader:
     start: int
     filters: tuple[WatchFilter, ...]
     batches: list[WatchBatch] = field(default_factory=list)
+    may_be_behind: bool = False
+    """It began before the compacted revision, or had no home when something was compacted."""
     subscription: Subscription = field(init=False)
 
     def __post_init__(self) -> None:
@@ -110,6 +112,7 @@ class World:
 
     def watch(self, reader: Reader, limit: int) -> None:
         self.readers.append(reader)
+        reader.may_be_behind = reader.start < self.compacted
         self.subscriptions.add(reader.subscription)
         if self.home is None:
             return
@@ -208,6 +211,8 @@ def take(world: World, step: tuple) -> None:
     elif kind == "compact":
         floor = max(1, int(argument * revision))
         world.compacted = max(world.compacted, floor)
+        for reader in world.readers:
+            reader.may_be_behind |= world.home is None
         world.propose(Compact(floor), 1)
     elif kind == "prune":
         world.replicas[argument].kv.prune(2)
@@ -228,6 +233,7 @@ def test_watches_miss_and_repeat_nothing_wherever_they_live(steps: list) -> None
         error = reader.error
         if error is not None:
             assert isinstance(error, CompactedError)
+            assert reader.may_be_behind
             assert reader.batches[-1].revision + 1 < error.compact_revision <= world.compacted
             continue
         reader.subscription.request_progress()

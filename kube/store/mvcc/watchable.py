@@ -5,6 +5,7 @@ watches is served a portion at a time after the writers have their answers, so t
 """
 
 from collections.abc import Mapping
+from itertools import chain
 
 from kube.store.errors import CompactedError
 from kube.store.kv import ALL_KEYS_END, Event, EventType, KeyValue, WatchBatch, WatchFilter, WatchSink
@@ -92,6 +93,8 @@ class WatchableStore:
         """Groups for which something was collected since the last flush."""
         self.crowds: dict[_Group, None] = {}
         """Groups that ``pump`` is to serve."""
+        self._through = kv.revision
+        """Every change up to this revision was collected, since there was a watch that could want it."""
         self._groups: dict[_GroupName, _Group] = {}
         self._index: WatchIndex[_Group] = WatchIndex()
 
@@ -204,6 +207,17 @@ class WatchableStore:
         watch.group = group
         if kv.journal is None:
             kv.journal = []
+            self._through = kv.revision
+
+    def resume_revision(self, watch: Watch) -> int:
+        """From where on the watch lacks anything. However long nothing has happened in its range, that goes on with the store."""
+        group, first = watch.group, watch.next_revision
+        if group is None:
+            return first
+        waiting = chain(() if group.batch is None else group.batch.events, group.pending)
+        lacking = next((event.kv.mod_revision for event in waiting if event.kv.mod_revision >= first), None)
+        complete = self._through + 1
+        return max(first, complete if lacking is None else min(lacking, complete))
 
     # ---- dispatch
 
@@ -220,6 +234,7 @@ class WatchableStore:
             if groups:
                 self._file(change, prev, groups, notes)
         journal.clear()
+        self._through = self.kv.revision
 
     def _file(
         self,
