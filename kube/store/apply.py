@@ -17,8 +17,8 @@ from kube.store.errors import (
     NoSpaceError,
     StoreError,
 )
+from kube.store.key_ranges import KeyRanges
 from kube.store.kv import (
-    ALL_KEYS_END,
     Alarm,
     AlarmType,
     Compare,
@@ -96,12 +96,6 @@ class _Plan(msgspec.Struct, frozen=True):
     succeeded: bool
     ops: tuple[Any, ...]
     nested: tuple["_Plan", ...]
-
-
-def _covers(op: DeleteRange, key: bytes) -> bool:
-    if not op.range_end:
-        return op.key == key
-    return op.key <= key and (op.range_end == ALL_KEYS_END or key < op.range_end)
 
 
 class StateMachine:
@@ -254,20 +248,20 @@ class StateMachine:
 
     def _check_plan(self, plan: _Plan) -> None:
         """In etcd's order, which decides what of several errors is told: all puts, then all ranges."""
-        self._check_puts(plan, [])
+        self._check_puts(plan, KeyRanges())
         self._check_ranges(plan)
 
-    def _check_puts(self, plan: _Plan, deleted: list[DeleteRange]) -> None:
+    def _check_puts(self, plan: _Plan, deleted: KeyRanges) -> None:
         """``deleted``: what the txn deletes before. There is nothing to keep of that (which etcd finds too late, and crashes)."""
         nested = iter(plan.nested)
         for op in plan.ops:
             if isinstance(op, Put):
                 self._check_kept(op)
                 self._check_lease(op.lease)
-                if (op.ignore_value or op.ignore_lease) and any(_covers(each, op.key) for each in deleted):
+                if (op.ignore_value or op.ignore_lease) and op.key in deleted:
                     raise KeyNotFoundError(op.key)
             elif isinstance(op, DeleteRange):
-                deleted.append(op)
+                deleted.add(op.key, op.range_end)
             elif isinstance(op, Txn):
                 self._check_puts(next(nested), deleted)
 

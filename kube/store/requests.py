@@ -15,7 +15,8 @@ from kube.store.errors import (
     TooManyOpsError,
     ValueProvidedError,
 )
-from kube.store.kv import Alarm, CompareTarget, DeleteRange, Op, Put, Range, Txn
+from kube.store.key_ranges import KeyRanges
+from kube.store.kv import ALL_KEYS_END, Alarm, CompareTarget, DeleteRange, Op, Put, Range, Txn
 
 _OVERHEAD = 64
 """Bytes that a request counts beside its keys and values."""
@@ -198,27 +199,26 @@ def _check_ops(txn: Txn, max_ops: int) -> None:
             raise EmptyKeyError
 
 
-_Deleted = list[tuple[bytes, bytes]]
-
-
-def _written(ops: tuple[Op, ...]) -> tuple[dict[bytes, None], _Deleted]:
+def _written(ops: tuple[Op, ...]) -> tuple[dict[bytes, None], KeyRanges]:
     """The keys put and the ranges deleted by one branch with all that is nested in it.
 
     Refused, as in etcd: a key that is put twice; one that is put and that a delete beside it, around it, or in a txn before it covers.
     Not refused, as in etcd: a delete in a later txn of the same branch, and deletes from a key on (``ALL_KEYS_END``). What is written
     twice in a revision that way ends as it was written last.
     """
-    deleted = [(op.key, op.range_end) for op in ops if isinstance(op, DeleteRange)]
+    deleted = KeyRanges()
+    for op in ops:
+        if isinstance(op, DeleteRange) and op.range_end != ALL_KEYS_END:
+            deleted.add(op.key, op.range_end)
     puts: dict[bytes, None] = {}
     for op in ops:
         if isinstance(op, Txn):
-            success_puts, success_deleted = _written(op.success)
-            failure_puts, failure_deleted = _written(op.failure)
-            _check_apart(
-                success_puts | failure_puts, deleted, puts
-            )  # one of the two is done, so they are not held apart
-            puts |= success_puts | failure_puts
-            deleted = [*deleted, *success_deleted, *failure_deleted]
+            (puts_then, deleted_then), (puts_else, deleted_else) = _written(op.success), _written(op.failure)
+            # One of the two is done, so they are not held apart.
+            _check_apart(puts_then, deleted, puts)
+            _check_apart(puts_else, deleted, puts)
+            puts = _joined(puts, _joined(puts_then, puts_else))
+            deleted = deleted.union(deleted_then).union(deleted_else)
     own: dict[bytes, None] = {}
     for op in ops:
         if isinstance(op, Put):
@@ -226,13 +226,17 @@ def _written(ops: tuple[Op, ...]) -> tuple[dict[bytes, None], _Deleted]:
                 raise DuplicateKeyError(op.key)
             own[op.key] = None
     _check_apart(own, deleted, puts)
-    return puts | own, deleted
+    return _joined(puts, own), deleted
 
 
-def _check_apart(keys: dict[bytes, None], deleted: _Deleted, puts: dict[bytes, None]) -> None:
+def _joined(one: dict[bytes, None], other: dict[bytes, None]) -> dict[bytes, None]:
+    """The larger of the two with the smaller one's keys: however deep they are nested, a key is seldom copied."""
+    larger, smaller = (other, one) if len(one) < len(other) else (one, other)
+    larger |= smaller
+    return larger
+
+
+def _check_apart(keys: dict[bytes, None], deleted: KeyRanges, puts: dict[bytes, None]) -> None:
     for key in keys:
-        if key in puts:
+        if key in puts or key in deleted:
             raise DuplicateKeyError(key)
-        for start, end in deleted:
-            if start <= key < end if end else key == start:
-                raise DuplicateKeyError(key)

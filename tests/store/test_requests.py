@@ -174,3 +174,32 @@ def test_size_counts_keys_and_values() -> None:
 )
 def test_size_counts_ends_of_ranges(request_: Callable[[bytes], Range | Txn]) -> None:
     assert size_of(request_(bytes(1000))) - size_of(request_(b"")) == 1000
+
+
+class Counted(bytes):
+    """A key that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: bytes) -> bool:
+        Counted.compared += 1
+        return super().__lt__(other)
+
+    def __le__(self, other: bytes) -> bool:
+        Counted.compared += 1
+        return super().__le__(other)
+
+
+def nested(ops: list[Put] | list[DeleteRange]) -> Txn:
+    """All of them in one txn, in txns within it of sixty each."""
+    return Txn(success=tuple(Txn(success=tuple(ops[at : at + 60])) for at in range(0, len(ops), 60)))
+
+
+def test_a_txn_of_many_deletes_and_puts_is_checked_in_time() -> None:
+    """A request within the limit of its size has tens of thousands of each; pair by pair that would hold the loop for minutes."""
+    count = 3_000
+    deletes = [DeleteRange(Counted(b"a%05d" % each), Counted(b"a%05d!" % each)) for each in range(count)]
+    puts = [Put(Counted(b"b%05d" % each), b"") for each in range(count)]
+    Counted.compared = 0
+    check_txn(Txn(success=(nested(deletes), nested(puts))), 128)
+    assert Counted.compared < 200 * count
