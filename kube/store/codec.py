@@ -37,6 +37,10 @@ class CodecError(ValueError):
     """The bytes are not what this module writes; the text says what is wrong."""
 
 
+UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
+"""What the encoder raises: for a type that it does not know, a number of more than 64 bits, what is nested too deep."""
+
+
 class _ConfChange(msgspec.Struct, frozen=True, tag="ConfChange", array_like=True):
     """``ConfChange`` with the type of context that the store gives it."""
 
@@ -72,7 +76,7 @@ def encode_data(data: object) -> bytes:
     """
     try:
         return _encode(data)
-    except TypeError as error:
+    except UNENCODABLE as error:
         raise CodecError(f"{type(data).__name__} is no data of an entry: {error}") from None
 
 
@@ -85,7 +89,7 @@ def encode_entries(entries: Sequence[Entry]) -> bytes:
     """Raises CodecError for an entry whose data has no encoding."""
     try:
         return _encode(entries)
-    except TypeError as error:
+    except UNENCODABLE as error:
         raise CodecError(f"an entry holds what is no data of an entry: {error}") from None
 
 

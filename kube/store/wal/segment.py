@@ -94,7 +94,7 @@ def encode_batch(batch: Batch) -> bytes:
     """Raises CodecError for an entry whose data has no encoding."""
     try:
         return _encode(batch)
-    except TypeError as error:
+    except codec.UNENCODABLE as error:
         raise codec.CodecError(f"an entry holds what is no data of an entry: {error}") from None
 
 

@@ -194,13 +194,15 @@ class WalStorage(MemoryStorage):
         return self._wal.has_room(size)
 
     def save(self, hard_state: HardState | None, entries: list[Entry], *, must_sync: bool) -> None:
+        """Raises CodecError for what has no encoding; nothing is kept of it then, here neither."""
+        state = self.hard_state if hard_state is None else hard_state
+        self._logged += self._wal.append(state, entries, self._unmarked)
         super().save(hard_state, entries, must_sync=must_sync)
-        self._logged += self._wal.append(self.hard_state, entries, self._unmarked)
         self._unmarked = None
 
     def apply_snapshot(self, snapshot: Snapshot) -> None:
-        super().apply_snapshot(snapshot)
         self._incoming = self._unmarked = snapshot
+        super().apply_snapshot(snapshot)
 
     async def settle(self, syncer: Syncer) -> None:
         """Until all that was saved would survive a crash. Where a file system can't reserve space ahead, and has none, that may
@@ -210,6 +212,7 @@ class WalStorage(MemoryStorage):
         if incoming is not None:
             await self._write_incoming(incoming, syncer)
             self._incoming = None
+            self._logged = 0
             if self._unmarked is not None:
                 self.save(None, [], must_sync=True)
         while True:
@@ -245,6 +248,8 @@ class WalStorage(MemoryStorage):
 
     def save_snapshot(self, snapshot: Snapshot) -> None:
         super().save_snapshot(snapshot)
+        if self._incoming is not None:
+            return  # it is the leader's, which ``settle`` writes
         due = max(self.options.snapshot_bytes, self._state_bytes)
         if self._snapshot_wanted is not None and self._logged > due and not self._writing:
             self._writing = True
