@@ -114,11 +114,18 @@ class _Run:
                 self.history,
                 self.chance.fork(f"watcher {number}"),
                 trace=self.trace,
-                newest=lambda: replay.state.revision,
+                newest=self._newest,
                 compacted=lambda: replay.state.compact_revision,
             )
             for number in range(3)
         ]
+
+    def _newest(self) -> int:
+        """A member that waits for its disk may have applied, and told watches, what the log is only seen to hold once it is done."""
+        running = [
+            member.machine.kv.revision for member in self.cluster.members.values() if member is not None
+        ]
+        return max(self.replay.state.revision, self.history.acknowledged, *running)
 
     async def _trouble(self, seconds: float) -> None:
         """Faults for so long, and then all is well again."""

@@ -101,6 +101,8 @@ class RaftChecker:
         """Snapshots that members have taken over from leaders."""
         self._terms: list[int] = [0]
         """The term of each committed entry, by index."""
+        self._committed: dict[int, tuple[int, int]] = {}
+        """By term: the index and the term of the last entry that any member then knew to be committed."""
         self._shadows: dict[int, Shadow] = {}
         self._chain: dict[tuple[int, int], tuple[int, object]] = {}
         """By index and term of an entry: the term of the one before it, and its data."""
@@ -198,7 +200,10 @@ class RaftChecker:
                 )
             self._voted(sender, message.term, message.to)
         elif isinstance(message, AppendResponse):
-            if not message.rejected and message.index > durable.last:
+            # In an older term it may have promised what a newer leader has replaced since, in the same step: as if it had kept both,
+            # one after the other.
+            replaced = message.term < durable.term
+            if not message.rejected and message.index > durable.last and not replaced:
                 raise ViolationError(
                     "persist before send",
                     f"member {sender} acknowledges {message.index} with {durable.last} kept",
@@ -263,6 +268,9 @@ class RaftChecker:
             shadow.led = None
         if shadow.conf != member.node.conf_state:
             self._configured(member, shadow)
+        if log.committed > shadow.commit:
+            known = self._committed.get(raft.term, (0, 0))
+            self._committed[raft.term] = max(known, (log.committed, log.term(log.committed)))
         shadow.commit = log.committed
         if member.applied_index != shadow.applied:
             self._applied(member, shadow)
@@ -288,12 +296,13 @@ class RaftChecker:
         shadow.led = (raft.term, log.last_index, log.last_term)
 
     def _check_complete(self, member: Member) -> None:
-        """By log matching the last committed entry stands for all before it.
+        """What was committed in older terms is there (Raft §5.4). By log matching its last entry stands for all before it.
 
-        What a leader of a newer term has committed meanwhile one that is only seen now need not have.
+        What a newer leader has committed, one that is cut off and only seen now need not have.
         """
-        index = len(self._terms) - 1
-        if member.raft.term == max(self.leaders) and index and not _has(member, index, self._terms[index]):
+        older = [last for term, last in self._committed.items() if term < member.raft.term]
+        index, term = max(older, default=(0, 0))
+        if not _has(member, index, term):
             raise ViolationError("leader completeness", f"member {member.id} leads without entry {index}")
 
     def _check_quorum(self, member: Member, index: int, term: int) -> None:

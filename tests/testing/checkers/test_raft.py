@@ -70,6 +70,16 @@ def test_what_a_message_promises_is_kept_before(
             checker.sent(message)
 
 
+def test_what_a_newer_leader_has_replaced_was_promised_before(checker: RaftChecker) -> None:
+    """A member that was held up takes two leaders' messages in one step, and keeps what the second one left."""
+    checker.saved(1, HardState(1), [Entry(1, 1)])
+    checker.saved(1, HardState(2), [Entry(2, 2)])
+    checker.settled(1)
+    checker.sent(AppendResponse(2, 1, 1, 3))
+    with pytest.raises(ViolationError, match="persist before send"):
+        checker.sent(AppendResponse(3, 1, 2, 3))
+
+
 def test_a_term_has_one_leader(checker: RaftChecker) -> None:
     for member in (1, 2):
         checker.saved(member, HardState(5), [])
