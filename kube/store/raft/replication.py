@@ -160,13 +160,14 @@ def persisted(raft: RaftState, index: int, term: int) -> None:
         matched = raft.matched
         matched[raft.id] = index
         # Of several voters another one is needed too, and mostly none has answered yet.
-        if index > raft.log.committed and (len(matched) == 1 or _has_acknowledged(raft, index)):
+        committed = raft.log.committed
+        if index > committed and (len(matched) == 1 or _has_acknowledged_past(raft, committed)):
             maybe_commit(raft)
 
 
-def _has_acknowledged(raft: RaftState, index: int) -> bool:
+def _has_acknowledged_past(raft: RaftState, index: int) -> bool:
     for _, progress in raft.peers:  # noqa: SIM110  # a generator costs more than the loop
-        if progress.match >= index:
+        if progress.match > index:
             return True
     return False
 

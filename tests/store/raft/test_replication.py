@@ -84,6 +84,20 @@ def test_a_leader_counts_itself_only_for_what_it_has_persisted(network: Make) ->
     assert net.nodes[1].raft.log.committed == 2
 
 
+def test_a_leader_counts_itself_also_for_a_part_of_what_it_has_persisted(network: Make) -> None:
+    """The follower has the first of two entries, and may never take the other: its disk may be full."""
+    net = network(3)
+    net.elect(1)
+    for data in ("a", "b"):
+        net.nodes[1].propose([(data, 1)])
+    ready = net.nodes[1].ready()
+    net.nodes[1].raft.step(AppendResponse(1, 2, 1, 2))
+    assert net.nodes[1].raft.log.committed == 1
+    net.storages[1].save(ready.hard_state, ready.entries, must_sync=True)
+    net.nodes[1].advance()
+    assert net.nodes[1].raft.log.committed == 2
+
+
 def test_an_entry_of_an_older_term_is_not_committed_by_counting(network: Make) -> None:
     """§5.4.2, figure 8: it commits with the first entry of the new term, not before."""
     net = network(3)
