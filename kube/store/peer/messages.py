@@ -154,6 +154,7 @@ class _Forward(msgspec.Struct, frozen=True, tag="ForwardBatch"):
 
 _APART = (AppendEntries, InstallSnapshot)
 """Raft's messages that are not encoded as they stand; a snapshot has a connection of its own."""
+_ANSWERS = (Forwarded, Answer)
 _AS_THEY_STAND = tuple(kind for kind in get_args(Message) if kind not in _APART)
 _WIRE: Any = reduce(operator.or_, (*_AS_THEY_STAND, _Append, _Forward, Forwarded, Question, Answer))
 
@@ -230,6 +231,8 @@ def _message(wire: Any) -> PeerMessage:
     if kind is _Forward:
         items = tuple([(decode_data(data), size) for data, size in wire.items])
         return Forward(wire.to, wire.from_, wire.number, wire.term, items)
+    if kind in _ANSWERS and wire.error is not None:
+        error_of(wire.error)  # what it can't be is refused here
     message: PeerMessage = wire
     return message
 

@@ -158,6 +158,9 @@ def test_an_error_that_no_answer_carries_may_have_been_anything() -> None:
 def test_an_error_of_nobody_is_refused(data: tuple[str, tuple[int, ...]]) -> None:
     with pytest.raises(CodecError):
         error_of(data)
+    for message in (Forwarded(2, 1, 7, 0, data), Answer(2, 1, 7, None, data)):
+        with pytest.raises(CodecError):  # here, and not in the turn of the member whom it would stop
+            decode_messages(Encoder().encode([message])[0])
 
 
 def test_a_message_of_another_kind_is_refused() -> None:
