@@ -1,7 +1,12 @@
 """What the checker of raft's promises says of storages and messages that break them; the rest is shown by planted bugs."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
+from kube.store.member import Member
+from kube.store.raft.log import RaftLog
 from kube.store.raft.messages import (
     AppendEntries,
     AppendResponse,
@@ -11,6 +16,8 @@ from kube.store.raft.messages import (
     Snapshot,
     VoteResponse,
 )
+from kube.store.raft.raft import Role
+from kube.store.raft.storage import MemoryStorage
 from kube.testing.checkers.raft import RaftChecker, overlap
 from kube.testing.checkers.replay import Replay
 from kube.testing.checkers.violation import ViolationError
@@ -87,6 +94,39 @@ def test_a_term_has_one_leader(checker: RaftChecker) -> None:
     checker.sent(AppendEntries(3, 1, 5, 0, 0, (), 0))
     with pytest.raises(ViolationError, match="election safety"):
         checker.sent(AppendEntries(3, 2, 5, 0, 0, (), 0))
+
+
+def _member(member: int, term: int, entries: list[Entry], commit: int, *, leads: bool) -> Member:
+    """What of a member the checker looks at."""
+    storage = MemoryStorage((1, 2, 3))
+    storage.save(None, entries, must_sync=True)
+    raft = SimpleNamespace(
+        term=term, role=Role.LEADER if leads else Role.FOLLOWER, log=RaftLog(storage, commit, 0)
+    )
+    node = SimpleNamespace(conf_state=ConfState())
+    return cast("Member", SimpleNamespace(id=member, raft=raft, node=node, applied_index=0))
+
+
+@pytest.mark.parametrize(
+    ("term", "entries", "complete"),
+    [
+        (5, [Entry(1, 1)], True),
+        (7, [Entry(1, 1)], False),
+        (7, [Entry(1, 1), Entry(4, 2)], False),
+        (7, [Entry(1, 1), Entry(6, 2), Entry(6, 3)], True),
+    ],
+    ids=["of-an-older-term-and-seen-late", "without-it", "with-another", "with-it"],
+)
+def test_a_leader_has_what_older_terms_have_committed(
+    checker: RaftChecker, term: int, entries: list[Entry], complete: bool
+) -> None:
+    checker.handled(_member(1, 6, [Entry(1, 1), Entry(6, 2)], 2, leads=True))
+    late = _member(2, term, entries, 1, leads=True)
+    if complete:
+        checker.handled(late)
+    else:
+        with pytest.raises(ViolationError, match="leader completeness: member 2 leads without entry 2"):
+            checker.handled(late)
 
 
 def test_a_snapshot_takes_the_place_of_the_log(checker: RaftChecker) -> None:
