@@ -3,6 +3,7 @@
 What runs is the real thing: ``LocalStore`` or ``StandaloneStore``, members as actors, ``WalStorage``. Network, disks, power and clocks are not.
 """
 
+import asyncio
 from typing import Any
 
 from kube.base.chance import Chance
@@ -12,7 +13,7 @@ from kube.simulation.peers import Fabric
 from kube.simulation.process import CrashPoint, Host, Process, Shape
 from kube.simulation.trace import Trace
 from kube.simulation.witness import SimulatedCrashError, Witness
-from kube.store.errors import NoLeaderError
+from kube.store.errors import NoLeaderError, StoreError
 from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
 from kube.store.member import Input, Member
@@ -47,7 +48,9 @@ class SimulatedCluster:
         self.network: SimulatedNetwork | Fabric
         if shape is Shape.STANDALONE:
             self.network = Fabric(chance.fork("network"), trace, self.tap)
-            infos = [MemberInfo(member, peer_urls=(f"http://{member}",)) for member in self.members]
+            infos = [
+                MemberInfo(member, f"member-{member}", (f"http://{member}:2380",)) for member in self.members
+            ]
             self.first: Snapshot = initial_snapshot(MemberTable.of(infos))
             self.processes = {member: Process(self, member, (member,)) for member in self.members}
         else:
@@ -146,21 +149,31 @@ class SimulatedCluster:
         process.retired = True
         await process.stop()
 
-    async def reconcile(self) -> None:
-        """Once all is well: machines for exactly the members that there are, whatever became of changes that nobody answered."""
+    async def reconcile(self, deadline: float) -> None:
+        """Once all is well: machines for exactly the members that there are, whatever became of changes that nobody answered.
+
+        ``deadline``: the time of the loop until which the members may take to say who they are; then what they say is raised.
+        """
         if self.shape is not Shape.STANDALONE:
             return
-        tables = [
-            process.store.front.table
-            for process in self.processes.values()
-            if isinstance(process.store, StandaloneStore)
-        ]
-        newest = max(tables, key=lambda table: (len(table.removed), len(table.members)))
-        wanted = [info.id for info in newest.members]
+        wanted = await self._told(deadline)
         for member in [member for member in self.processes if member not in wanted]:
             await self._retire(member)
         for member in wanted:
             await self._join(member)
+
+    async def _told(self, deadline: float) -> tuple[int, ...]:
+        """The ids of all members, as of now. Raises StoreError."""
+        running = asyncio.get_running_loop()
+        while True:
+            for process in tuple(self.processes.values()):
+                assert isinstance(process.store, StandaloneStore)
+                self.check()
+                try:
+                    return tuple([info.id for info in await process.store.members()])
+                except StoreError:
+                    if running.time() > deadline:
+                        raise
 
     # ---- crashes of a member alone
 

@@ -13,6 +13,7 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import StoreMember
 from kube.base.backoff import Backoff
 from kube.base.chance import Chance
+from kube.base.tasks import TaskOwner
 from kube.simulation.clocks import SkewedClock
 from kube.simulation.disk import Platter, Power, PowerLossError, SimulatedDisk, SimulatedSyncer
 from kube.simulation.network import SimulatedNetwork
@@ -149,6 +150,7 @@ class Process:
         """Its member was removed; it does not come back."""
         self._joins = joins
         self._restarting = False
+        self._publishing: TaskOwner | None = None
         self._system: ActorSystem | None = None
         self._actors: dict[int, SimulatedMember] = {}
 
@@ -192,6 +194,11 @@ class Process:
         )
         for member in self.members:
             await self.boot(member)
+        if isinstance(self.store, StandaloneStore) and self._joins:
+            # Until a member has told its name it counts as not started.
+            self._publishing = TaskOwner(f"publish {self.number}")
+            told = self.store.publish(f"member-{self.number}", ())
+            self._publishing.start(told, name="publish")
 
     def _watch_memory(self, store: LocalStore) -> None:
         for replica in store.replicas.all():
@@ -230,6 +237,8 @@ class Process:
         """In an orderly way."""
         store, self.store = self.store, None
         system, self._system = self._system, None
+        if self._publishing is not None:
+            await self._publishing.aclose()
         if system is not None:
             await system.stop()
         if store is not None:

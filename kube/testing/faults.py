@@ -194,7 +194,7 @@ class Faults:
         learners = [info.id for info in at.store.front.table.members if info.is_learner]
         roll = chance.random()
         if learners and roll < 0.6:
-            change = at.store.promote_member(chance.choice(learners))
+            change = self._promote(at.store, chance.choice(learners))
         elif len(cluster.processes) >= MOST_MEMBERS or (
             roll > 0.7 and len(cluster.processes) > LEAST_MEMBERS
         ):
@@ -202,6 +202,10 @@ class Faults:
         else:
             change = cluster.add_member(at)
         cluster.tasks.start(self._attempt(change), name="change members")
+
+    async def _promote(self, store: StandaloneStore, learner: int) -> None:
+        await store.promote_member(learner)
+        self._trace.fault("members promoted", learner)
 
     async def _attempt(self, change: Awaitable[None]) -> None:
         """What the store refuses is refused; what it does not answer may have happened."""

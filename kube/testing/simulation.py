@@ -142,7 +142,7 @@ class _Run:
                     owner.failed.result()
         await faults.stop()
         await self._until_up()
-        await self.cluster.reconcile()
+        await self.cluster.reconcile(running.time() + PATIENCE)
 
     async def _until_up(self) -> None:
         """Every machine has its power again, and every change of members is over."""
