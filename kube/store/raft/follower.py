@@ -65,9 +65,10 @@ def on_snapshot(raft: RaftState, message: InstallSnapshot) -> None:
     _follow(raft, message.from_)
     snapshot = message.snapshot
     log = raft.log
-    if snapshot.index <= log.committed and raft.conf.voters:
+    configured = raft.conf.voters or log.unstable_snapshot is not None
+    if snapshot.index <= log.committed and configured:
         index = log.committed
-    elif log.match_term(snapshot.index, snapshot.term) and raft.conf.voters:
+    elif log.match_term(snapshot.index, snapshot.term) and configured:
         index = snapshot.index
         log.commit_to(index)
     else:

@@ -14,6 +14,7 @@ from kube.store.raft.messages import (
     ConfChangeSingle,
     ConfChangeType,
     ConfState,
+    Entry,
     HardState,
     InstallSnapshot,
     Snapshot,
@@ -208,6 +209,24 @@ def test_a_member_without_a_configuration_takes_nothing_but_a_snapshot(network: 
     assert node.conf_state == ConfState((1,))
     node.step(AppendEntries(2, 1, 1, 0, 0, (), 0))
     assert net.nodes[2].raft.messages == [AppendResponse(1, 2, 1, 0)]
+
+
+@pytest.mark.parametrize("index", [5, 4], ids=["the same", "an older one"])
+def test_a_snapshot_that_comes_twice_takes_nothing_back_that_was_acknowledged(
+    network: Make, index: int
+) -> None:
+    """A new member has no configuration until the first one is applied; what came behind that is its log all the same."""
+    net = network(1)
+    net.storages[3] = type(net.storages[1])(())
+    net.applied[3], net.reads[3] = [], []
+    node = net.start(3)
+    conf = ConfState((1, 2, 3))
+    node.step(InstallSnapshot(3, 1, 2, Snapshot(5, 2, conf)))
+    node.step(AppendEntries(3, 1, 2, 5, 2, (Entry(2, 6), Entry(2, 7)), 5))
+    node.step(InstallSnapshot(3, 1, 2, Snapshot(index, 2, conf)))
+    net.ready(3)
+    acknowledged = [message.index for message in net.wire if isinstance(message, AppendResponse)]
+    assert max(acknowledged) == 7 == net.storages[3].last_index()
 
 
 @pytest.mark.parametrize(
