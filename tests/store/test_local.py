@@ -30,7 +30,7 @@ from kube.store.kv import (
     create_if_absent,
 )
 from kube.store.raft.election import become_candidate, become_leader
-from kube.store.replicas import StoreConfig
+from kube.store.replicas import THRIFTY, StoreConfig
 
 Make = Callable[..., Awaitable[Any]]
 
@@ -163,9 +163,10 @@ async def test_proposals_of_one_turn_travel_together(cluster: Make) -> None:
         member._transport = type(
             "Tap", (), {"send": lambda _, messages: (sent.extend(messages), send(messages))}
         )()
-    await asyncio.gather(*(net.store.put(b"%d" % number, b"") for number in range(50)))
+    count = 2 * THRIFTY  # so many that both others are sent them
+    await asyncio.gather(*(net.store.put(b"%d" % number, b"") for number in range(count)))
     batches = [len(message.entries) for message in sent if getattr(message, "entries", None)]
-    assert batches == [50, 50]
+    assert batches == [count, count]
 
 
 # ---- leadership
