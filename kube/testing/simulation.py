@@ -186,6 +186,7 @@ class _Run:
             await asyncio.sleep(0.1)
         while not self._all_have(revision):
             cluster.check()
+            await cluster.reconcile(deadline)  # a change that was forwarded may have come late
             if running.time() > deadline:
                 behind = {id_: member and member.applied_index for id_, member in cluster.members.items()}
                 raise ViolationError("progress once faults stop", f"members do not catch up: {behind}")
