@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from kube.base.clock import Clock
-from kube.store.errors import EmptyKeyError, LeaseNotFoundError
+from kube.store.errors import EmptyKeyError, FutureRevisionError, LeaseNotFoundError
 from kube.store.etcd3.administration import Administrator
 from kube.store.etcd3.client import CLUSTER, KV, LEASE, MAINTENANCE, Client
 from kube.store.etcd3.config import Etcd3Config
@@ -38,6 +38,8 @@ from kube.store.kv import (
     optimistic_put_txn,
 )
 from kube.store.requests import check_txn, has_writes, size_of
+
+_LAST_REVISION = (1 << 63) - 1
 
 
 class Etcd3Store(Administrator):
@@ -180,6 +182,8 @@ class Etcd3Store(Administrator):
             min_create_revision,
             max_create_revision,
         )
+        if revision > _LAST_REVISION:  # a client of the API may name any, and etcd's numbers end here
+            raise FutureRevisionError(revision, self._client.revision)
         message = self._convert.range(request, serializable=serializable)
         response = await self._client.call(KV + "Range", message, Asked(key=key, revision=revision))
         return self._convert.range_result(response)
