@@ -284,8 +284,8 @@ class WatchSession:
         )
 
     async def _watch(self, watch: Watch, start_revision: int) -> None:
-        """While history is read the sink may have to give the watch up, which cancels this task."""
-        watch.handle = await self._store.watch(
+        """While history is read the sink may have to give the watch up, which cancels this task: too late at the end of the history."""
+        handle = await self._store.watch(
             watch.key,
             watch.range_end,
             start_revision,
@@ -295,6 +295,10 @@ class WatchSession:
             sink=lambda batch: self._receive(watch, batch),
             patient=True,
         )
+        if watch.resume_revision:
+            handle.cancel()
+            return
+        watch.handle = handle
         watch.subscribing = None
         watch.register()
         if watch in self._progress_of:

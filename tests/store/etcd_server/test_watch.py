@@ -253,6 +253,66 @@ async def test_a_slow_client_is_bounded_and_loses_nothing(
     assert seen(await slow.read()) == [(0, b"k", 603)]
 
 
+class SlowCall:
+    """A stream whose client takes nothing until ``taking`` is set."""
+
+    def __init__(self) -> None:
+        self.requests: asyncio.Queue[messages.WatchRequest] = asyncio.Queue()
+        self.responses: list[messages.WatchResponse] = []
+        self.taking = asyncio.Event()
+        self.taken = asyncio.Event()
+
+    def __aiter__(self) -> "SlowCall":
+        return self
+
+    async def __anext__(self) -> messages.WatchRequest:
+        return await self.requests.get()
+
+    def write(self, response: bytes) -> None:
+        self.responses.append(messages.WatchResponse.FromString(response))
+
+    async def send(self, response: messages.WatchResponse) -> None:
+        self.write(response.SerializeToString())
+        await self.drain()
+
+    async def drain(self) -> None:
+        await self.taking.wait()
+        self.taken.set()
+
+    def revisions(self, watch: int) -> list[int]:
+        found = [response for response in self.responses if response.watch_id == watch]
+        return [revision for response in found for _, _, revision in seen(response)]
+
+
+async def test_a_watch_for_whose_history_there_was_no_room_has_its_events_once(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves while the store still hands it the end of its history, and begins again when there is room."""
+    monkeypatch.setattr(watch_service, "MAX_PENDING", 5)
+    store, watches, puts = serving.store, 4, 20
+    for _ in range(puts):
+        await store.put(b"k", b"")
+    call: Any = SlowCall()
+    session = asyncio.ensure_future(watch_service.WatchService(store).watch(call))
+    for _ in range(watches):
+        create = {"key": b"k", "start_revision": 1}
+        call.requests.put_nowait(messages.WatchRequest(create_request=create))
+    for _ in range(100):
+        await asyncio.sleep(0)  # as far as it goes without the client
+    call.taking.set()
+    for last in range(puts + 1, puts + 4):
+        async with asyncio.timeout(10):
+            while any(last not in call.revisions(watch) for watch in range(watches)):
+                call.taken.clear()
+                await call.taken.wait()
+        await store.put(b"k", b"")
+    assert len(store.replicas.subscriptions) == watches
+    for watch in range(watches):
+        assert call.revisions(watch)[: puts + 2] == [*range(2, puts + 4)]
+    session.cancel()
+    await asyncio.gather(session, return_exceptions=True)
+
+
 async def test_a_slow_client_whose_place_is_compacted_is_told(
     serving: Serving, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
