@@ -164,9 +164,10 @@ class Process:
         self.starts += 1
         network = cluster.network
         if isinstance(network, Fabric):
+            config = replace(cluster.config, replicas=1)  # of this process
             endpoint = network.endpoint(self.number)
             front = Standalone(
-                cluster.config,
+                config,
                 self.clock,
                 chance.fork("store"),
                 member=self.number,
@@ -175,7 +176,7 @@ class Process:
                 directory=directory,
             )
             self.store = StandaloneStore(
-                cluster.config, self.clock, chance.fork("ids"), front, endpoint, health_interval=0.0
+                config, self.clock, chance.fork("ids"), front, endpoint, health_interval=0.0
             )
             network.reconnect(self.number)
         else:
