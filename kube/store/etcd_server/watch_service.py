@@ -363,6 +363,16 @@ class WatchSession:
             self._progress_wanted = True
             self._wake()
 
+    def _progress_made(self) -> int:
+        """If it is wanted, the revision up to which every watch is complete once all that is queued now is written; 0 for not now."""
+        if not self._progress_wanted:
+            return 0
+        self._progress_wanted = False
+        made = min((watch.revision for watch in self._watches.values()), default=0)
+        if not made:
+            self._request_progress()  # of one, too, that has come since
+        return made
+
     # ---- the writer
 
     def _say(self, response: messages.WatchResponse) -> None:
@@ -380,8 +390,9 @@ class WatchSession:
 
     async def _write(self) -> None:
         while True:
-            progress, self._progress_wanted = self._progress_wanted, False
+            # What comes while this round is written is of the next one, and no part of the progress that is told after this one.
             round_, self._ready = self._ready, {}
+            progress = self._progress_made()
             while self._control:
                 await self._call.send(self._control.popleft())
             if self._control_room is not None and not self._control_room.done():
@@ -389,17 +400,17 @@ class WatchSession:
             for watch in round_:
                 await self._write_pending(watch)
             if progress and self._watches:
-                revision = min(watch.revision for watch in self._watches.values())
-                await self._call.send(
-                    messages.WatchResponse(header=self._service.header(revision), watch_id=NO_WATCH)
-                )
+                header = self._service.header(progress)
+                await self._call.send(messages.WatchResponse(header=header, watch_id=NO_WATCH))
             if not (self._control or self._ready or self._progress_wanted):
                 self._work = asyncio.get_running_loop().create_future()
                 await self._work
                 self._work = None
 
     async def _write_pending(self, watch: Watch) -> None:
-        while watch.pending and self._watches.get(watch.id) is watch:
+        for _ in range(len(watch.pending)):
+            if self._watches.get(watch.id) is not watch:
+                return
             batch, size = watch.pending.popleft()
             self._unqueued(batch, size)
             if batch.error is not None:

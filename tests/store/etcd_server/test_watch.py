@@ -313,6 +313,44 @@ async def test_a_watch_for_whose_history_there_was_no_room_has_its_events_once(
     await asyncio.gather(session, return_exceptions=True)
 
 
+async def test_progress_of_all_overtakes_no_event(serving: Serving) -> None:
+    """One watch is written, and while the other one is, both get more: that is not part of the progress."""
+    call: Any = SlowCall()
+    session = asyncio.ensure_future(watch_service.WatchService(serving.store).watch(call))
+    for _ in range(2):
+        call.requests.put_nowait(messages.WatchRequest(create_request={"key": b"k"}))
+
+    async def take() -> None:
+        """One response."""
+        call.taking.set()
+        call.taking.clear()
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    for _ in range(50):
+        await take()
+    assert [response.created for response in call.responses] == [True, True]
+    puts = 20
+    for _ in range(puts):
+        call.requests.put_nowait(messages.WatchRequest(progress_request={}))
+        await serving.store.put(b"k", b"")
+        await take()
+    for _ in range(5 * puts):
+        await take()
+    told = dict.fromkeys(range(2), 1)
+    progress = 0
+    for response in call.responses[2:]:
+        if response.watch_id in told:
+            assert response.header.revision > progress
+            told[response.watch_id] = response.header.revision
+        else:
+            progress = response.header.revision
+    assert progress == puts + 1
+    assert told == dict.fromkeys(range(2), puts + 1)
+    session.cancel()
+    await asyncio.gather(session, return_exceptions=True)
+
+
 async def test_a_slow_client_whose_place_is_compacted_is_told(
     serving: Serving, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
