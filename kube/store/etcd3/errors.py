@@ -50,6 +50,14 @@ class AccessDeniedError(StoreError):
         return self.detail
 
 
+class QuotaReachedError(errors.NoSpaceError):
+    """etcd refuses a write for its quota before it proposes it, or, where others were faster, says so of one that it has applied
+    (its ``quotaApplierV3``). Nobody can tell which.
+    """
+
+    maybe_applied = True
+
+
 class UnexpectedError(StoreError):
     """An answer that etcd's API does not name; ``status`` is the gRPC status code's name."""
 
@@ -148,6 +156,8 @@ def from_words(detail: str, asked: Asked = NOTHING) -> StoreError | None:
 def from_rpc(code: str, detail: str, asked: Asked, endpoint: str) -> StoreError:
     """``code`` is a status code's name; ``endpoint`` is where the call went to."""
     known = from_words(detail, asked)
+    if type(known) is errors.NoSpaceError:
+        return QuotaReachedError()
     if known is not None:
         return known
     if code == "UNAVAILABLE":

@@ -51,6 +51,13 @@ def test_errors_repeat_what_was_asked() -> None:
     assert member.member == 5
 
 
+def test_what_is_told_of_a_full_key_space_may_have_been_applied() -> None:
+    """etcd applies a write that reaches the quota, and answers that there is no space."""
+    error = from_rpc("RESOURCE_EXHAUSTED", errors.NoSpaceError.message, Asked(b"k"), "127.0.0.1:1")
+    assert isinstance(error, errors.NoSpaceError)
+    assert error.maybe_applied
+
+
 def test_words_that_go_on() -> None:
     disk = from_words(str(errors.DiskFullError("/data")))
     assert type(disk) is errors.NoSpaceError
