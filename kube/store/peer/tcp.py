@@ -195,7 +195,10 @@ class TCPNetwork:
 
     def members(self, hello: Hello) -> Members:
         known = 0
-        if hello.incarnation and self._fresh:
+        is_ours = hello.cluster == self.cluster and any(
+            each.id == hello.from_ for each in self._table.members
+        )
+        if hello.incarnation and self._fresh and is_ours:
             known = self._incarnations.setdefault(hello.from_, hello.incarnation)
         return Members(self.cluster, self._table.members, self._table.removed, known)
 

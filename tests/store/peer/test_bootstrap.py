@@ -19,6 +19,7 @@ from kube.store.peer.bootstrap import (
     begin_new,
     check_new,
 )
+from kube.store.peer.handshake import Channel, Hello
 from kube.store.peer.tcp import TCPNetwork
 from kube.store.raft.messages import Snapshot
 
@@ -112,6 +113,16 @@ async def test_another_incarnation_is_refused_by_whoever_knew_the_first(peers: l
     await asyncio.gather(*(begin(peers, number, seed=number) for number in range(3)))
     with pytest.raises(BootstrapError, match="was started before, and what it held in memory is gone"):
         await begin(peers, 2, seed=77)
+
+
+async def test_whoever_only_looks_around_begins_as_nobody(peers: list[Peer]) -> None:
+    """Who does not name the cluster is answered, and neither takes a member's place nor is remembered."""
+    for member in (3, 4):
+        await Asker(None, SystemClock()).ask(
+            peers[0].url, Hello(0, member, 0, Channel.MEMBERS, incarnation=5, applied=9)
+        )
+    assert not peers[0].network._incarnations
+    await asyncio.gather(*(begin(peers, number, seed=number) for number in range(3)))
 
 
 async def test_two_that_restart_together_are_refused_by_the_third(peers: list[Peer]) -> None:
