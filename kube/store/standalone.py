@@ -18,6 +18,7 @@ from kube.store.errors import (
     CompactedError,
     LearnerNotReadyError,
     LeaseNotFoundError,
+    MemberNotLearnerError,
     NoLeaderError,
     NoSpaceError,
     NotEnoughStartedError,
@@ -379,10 +380,16 @@ class Standalone(Replicas):
 
     async def promote(self, member: int) -> None:
         """Raises what ``Administration.promote_member`` raises."""
-        await self._at_leader(PromoteMember(member))
+        members = (await self.reader()).machine.members.members
+        was_learner = any(each.id == member and each.is_learner for each in members)
+        try:
+            await self._at_leader(PromoteMember(member))
+        except MemberNotLearnerError:
+            if not was_learner:
+                raise  # else it was promoted since: the answer to that was lost
 
     async def _at_leader(self, ask: Ask) -> float | int:
-        """Ask again while there is time: each of these can be done twice."""
+        """Ask again while there is time: each of these can be asked for twice."""
         last_sweep = self._sweeps + self._patience
         while True:
             leader = self._raft_leader

@@ -11,6 +11,7 @@ from kube.store.errors import (
     LearnerNotReadyError,
     LeaseNotFoundError,
     MemberNotFoundError,
+    MemberNotLearnerError,
     NoLeaderError,
     NoSpaceError,
     NotEnoughStartedError,
@@ -25,7 +26,8 @@ from kube.store.errors import (
 )
 from kube.store.kv import WatchBatch
 from kube.store.membership import MemberTable
-from kube.store.peer.messages import Forward, Forwarded, Question
+from kube.store.peer.messages import Answer, Forward, Forwarded, Question
+from kube.store.peer.network import PeerDisconnected
 from kube.store.raft.messages import AppendEntries, ReadIndexRequest
 from kube.store.reconfiguration import StandaloneStore
 from tests.store.hub import CLUSTER, World, members
@@ -366,6 +368,28 @@ async def test_a_learner_joins_is_promoted_and_leads(three: World) -> None:
     assert {each.client_urls for each in await leader.members() if each.name == "new"} == {
         ("http://127.0.0.1:90",)
     }
+
+
+async def test_a_promotion_whose_answer_is_lost_is_done_all_the_same(three: World) -> None:
+    leader, follower, _ = await roles(three)
+    added = await leader.add_member(("http://127.0.0.1:9",), learner=True)
+    new = await joined(three, added.id)
+    await until(lambda: new.front.applied_index >= leader.front.applied_index)
+    await new.publish("new", ())
+    answers: list[Answer] = []
+
+    def lost(message: object) -> bool:
+        if not isinstance(message, Answer) or answers:
+            return False
+        answers.append(message)
+        three.hub.inboxes[message.to](PeerDisconnected(message.from_))
+        return True
+
+    three.hub.lost = lost
+    await follower.promote_member(added.id)
+    assert answers
+    with pytest.raises(MemberNotLearnerError):
+        await follower.promote_member(added.id)
 
 
 async def test_a_leader_that_is_removed_hands_over_and_is_told(three: World) -> None:
