@@ -10,7 +10,13 @@ from collections.abc import AsyncIterator
 
 from kube.base.clock import Clock
 from kube.store.backup import encode_backup
-from kube.store.errors import EmptyKeyError, FixedMembersError, MemberNotFoundError, MemberNotLearnerError
+from kube.store.errors import (
+    EmptyKeyError,
+    FixedMembersError,
+    LeaseExistsError,
+    MemberNotFoundError,
+    MemberNotLearnerError,
+)
 from kube.store.kv import (
     Alarm,
     DeleteRange,
@@ -234,10 +240,16 @@ class LocalStore:
     async def grant(self, ttl: int, lease: int = 0) -> LeaseGrant:
         # Here and not where it is applied: members whose election timeouts differ must grant the same.
         ttl = max(ttl, least_ttl(self._config.tick * self._config.election_ticks))
-        request = LeaseGrantRequest(lease or self._rng.getrandbits(63) or 1, ttl)
-        result = await self._propose(request, 16)
-        assert isinstance(result, LeaseGrant)
-        return result
+        while True:
+            request = LeaseGrantRequest(lease or self._rng.getrandbits(63) or 1, ttl)
+            try:
+                result = await self._propose(request, 16)
+            except LeaseExistsError:
+                if lease:
+                    raise
+                continue  # the draw was another's, which a store with a seed may draw again after a restart
+            assert isinstance(result, LeaseGrant)
+            return result
 
     async def revoke(self, lease: int) -> None:
         await self._propose(LeaseRevokeRequest(lease), 8)

@@ -12,6 +12,7 @@ from kube.store.errors import (
     CompactedError,
     EmptyKeyError,
     FutureRevisionError,
+    LeaseExistsError,
     LeaseNotFoundError,
     NoLeaderError,
     RequestTimeoutError,
@@ -62,6 +63,17 @@ async def test_reads_see_what_was_written(any_size: Any) -> None:
     assert (await store.range(b"a")).kvs == ()
     assert (await store.range(b"a", serializable=True)).revision == 4
     assert await store.current_revision() == 4
+
+
+async def test_an_id_that_is_drawn_is_another_leases_never(cluster: Make) -> None:
+    """A store that starts again with the same seed draws the ids that its leases on disk have."""
+    store = (await cluster(1)).store
+    state = store._rng.getstate()
+    first = await store.grant(60)
+    store._rng.setstate(state)
+    assert (await store.grant(60)).id != first.id
+    with pytest.raises(LeaseExistsError):
+        await store.grant(60, first.id)
 
 
 async def test_optimistic_requests(any_size: Any) -> None:
