@@ -17,7 +17,8 @@ from kube.store import codec
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.codec import CodecError
 from kube.store.kv import HashKV
-from kube.store.raft.messages import ConfState, Snapshot
+from kube.store.raft.messages import ConfChange, ConfState, Snapshot
+from kube.store.raft.storage import Storage
 from kube.store.wal.record import DamagedError
 from kube.store.wal.segment import Identity
 from kube.store.wal.snapshots import decode_frames, frames, read_frames
@@ -91,6 +92,21 @@ def _state(snapshot: Snapshot) -> StateSnapshot:
     if isinstance(snapshot.data, StateSnapshot):
         return snapshot.data
     return StateMachine(lambda: 0.0).snapshot()
+
+
+def state_of(storage: Storage) -> Snapshot:
+    """What a member that does not run has: its snapshot and all of its log, also what it never learned to be committed, since somebody may
+    have been told that it is. Blocks.
+    """
+    snapshot = storage.snapshot()
+    machine = StateMachine.restore(_state(snapshot), lambda: 0.0)
+    last = storage.last_index()
+    for entry in storage.entries(snapshot.index + 1, last + 1):
+        if isinstance(entry.data, ConfChange):
+            machine.change_members(entry.data)
+        elif entry.data is not None:
+            machine.apply(entry.data)
+    return Snapshot(last, storage.term(last), snapshot.conf, machine.snapshot())
 
 
 def restored(snapshot: Snapshot, conf: ConfState, **members: object) -> Snapshot:

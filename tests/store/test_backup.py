@@ -15,9 +15,11 @@ from kube.store.backup import (
     encode_backup,
     read_backup,
     restored,
+    state_of,
 )
 from kube.store.kv import Alarm, AlarmType, MemberInfo, Put
-from kube.store.raft.messages import ConfState, Snapshot
+from kube.store.raft.messages import ConfChange, ConfState, Entry, HardState, Snapshot
+from kube.store.raft.storage import MemoryStorage
 from kube.store.requests import AlarmAction, AlarmRequest, Compact, LeaseGrantRequest
 from kube.store.wal.segment import Identity
 
@@ -98,6 +100,32 @@ def test_a_store_made_of_it_has_members_of_its_own_and_everything_else() -> None
     again = StateMachine.restore(fresh.data, lambda: 0.0)
     assert again.hash_kv() == made.hash_kv()
     assert again.lessor.ids() == (5,)
+
+
+def test_a_members_state_is_its_snapshot_and_all_of_its_log() -> None:
+    made = machine()
+    storage = MemoryStorage((3, 4))
+    storage.apply_snapshot(snapshot(made))
+    requests = [
+        Put(b"new", b"v"),
+        None,
+        ConfChange(),
+        Put(b"k1", b"w", 9),
+        Compact(150),
+        Put(b"new", b"w", 5),
+    ]
+    entries = [Entry(9 + (at > 1), 301 + at, each) for at, each in enumerate(requests)]
+    storage.save(HardState(10, 0, commit=302), entries, must_sync=True)
+    for each in requests:
+        if not isinstance(each, ConfChange | None):
+            made.apply(each)  # a lease that is not there is refused, as it was then
+    found = state_of(storage)
+    assert (found.index, found.term, found.conf) == (306, 10, ConfState((3, 4)))
+    assert isinstance(found.data, StateSnapshot)
+    again = StateMachine.restore(found.data, lambda: 0.0)
+    assert (again.kv.revision, again.kv.compact_revision) == (made.kv.revision, 150)
+    assert again.hash_kv() == made.hash_kv()
+    assert again.alarms == made.alarms
 
 
 def test_a_backup_of_etcds_own_is_told_by_its_name(backup: Path) -> None:

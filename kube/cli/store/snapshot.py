@@ -35,6 +35,11 @@ def snapshot() -> None:
     help="The directory of a store that is not running.",
 )
 @click.option(
+    "--member",
+    metavar="ID",
+    help="Of --data-dir what this member has, where others are damaged: its directory is member-ID.",
+)
+@click.option(
     "--endpoint",
     "--endpoints",
     default=DEFAULT_ENDPOINT,
@@ -45,11 +50,19 @@ def snapshot() -> None:
 @click.option("--cert", default="", help="Your certificate, PEM.")
 @click.option("--key", default="", help="Its private key, PEM.")
 def save(  # noqa: PLR0917  # click passes them by name
-    file: Path, data_dir: Path | None, endpoint: str, cacert: str, cert: str, key: str
+    file: Path, data_dir: Path | None, member: str | None, endpoint: str, cacert: str, cert: str, key: str
 ) -> None:
-    """Write a backup to FILE, of a store that runs, or of a directory."""
+    """Write a backup to FILE, of a store that runs, or of a directory.
+
+    The directory of one member of several processes has what that member has: where a majority of them is lost for good, save the
+    ones that are left, see by status which has most, and restore that.
+    """
     if data_dir is not None:
-        run(_save(file, lambda: _of_directory(data_dir)))
+        wanted = _member_of(data_dir, member)
+        source = (lambda: _of_directory(data_dir)) if wanted is None else lambda: _of_member(data_dir, wanted)
+        run(_save(file, source))
+    elif member is not None:
+        raise click.UsageError("--member is for --data-dir: a store that runs is asked as a whole")
     else:
         run(_save(file, lambda: _of_endpoint(endpoint, cacert, cert, key)))
     click.echo(f"Snapshot saved at {file}")
@@ -93,12 +106,59 @@ async def _of_endpoint(endpoint: str, cacert: str, cert: str, key: str) -> Async
         raise CommandError(str(error)) from None
     from kube.store.etcd3.store import Etcd3Store  # noqa: PLC0415  # grpc
 
-    store = Etcd3Store(config, SystemClock())
+    try:
+        store = Etcd3Store(config, SystemClock())
+    except EtcdURLError as error:  # a certificate that can't be read
+        raise CommandError(str(error)) from None
     try:
         async for piece in store.snapshot():
             yield piece
     finally:
         await store.aclose()
+
+
+def _member_of(path: Path, given: str | None) -> int | None:
+    """Whose data is wanted; None for all that a whole store has. Raises CommandError."""
+    from kube.store.wal.directory import stored_at  # noqa: PLC0415  # as above
+    from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
+
+    try:
+        stored = stored_at(path)
+    except DataDirectoryError as error:
+        raise CommandError(str(error)) from None
+    if stored is None:
+        raise CommandError(f"{path} holds no store")
+    if given is None:
+        return stored.members[0] if stored.standalone else None
+    try:
+        return int(given, 16)
+    except ValueError:
+        raise CommandError(
+            f"--member {given!r}: an id is wanted, as in the directory's name member-ID"
+        ) from None
+
+
+async def _of_member(path: Path, member: int) -> AsyncIterator[bytes]:
+    """Nothing is started: what else the store has acknowledged, nobody here knows."""
+    from kube.base.chance import Chance  # noqa: PLC0415  # as above
+    from kube.store.backup import encode_backup, state_of  # noqa: PLC0415  # as above
+    from kube.store.wal.directory import open_one  # noqa: PLC0415  # as above
+    from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
+    from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
+
+    try:
+        directory = open_one(path, member, Chance.system())
+    except DataDirectoryError as error:
+        raise CommandError(str(error)) from None
+    try:
+        state = state_of(directory.storages[member])
+        for piece in encode_backup(Identity(directory.cluster_id, member), state):
+            yield piece
+    finally:
+        directory.close()
+    click.echo(
+        f"It has what member {member:x} has: writes that only other members have are not in it", err=True
+    )
 
 
 async def _of_directory(path: Path) -> AsyncIterator[bytes]:
@@ -203,10 +263,8 @@ def table(headings: tuple[str, ...], row: tuple[str, ...]) -> str:
 )
 @click.option(
     "--replicas",
-    default="1",
-    show_default=True,
     type=click.Choice(["1", "3", "5"]),
-    help="Members of the new store, all in this directory, for kube up and kube store serve.",
+    help="Members of the new store, all in this directory, for kube up and kube store serve; by default 1.",
 )
 @click.option("--name", default="default", show_default=True, help="This member's name in --initial-cluster.")
 @click.option(
@@ -223,7 +281,7 @@ def table(headings: tuple[str, ...], row: tuple[str, ...]) -> str:
 def restore(  # noqa: PLR0917  # as above
     file: Path,
     data_dir: Path,
-    replicas: str,
+    replicas: str | None,
     name: str,
     initial_cluster: str,
     initial_cluster_token: str,
@@ -238,13 +296,17 @@ def restore(  # noqa: PLR0917  # as above
     from kube.store.membership import AddressError  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
+    if replicas and initial_cluster:
+        raise click.UsageError(
+            "--replicas makes a store of one process, --initial-cluster of several: give one of them"
+        )
     logging.configure(level="WARNING")
     try:
         if initial_cluster:
             urls = initial_advertise_peer_urls
             _restore_member(file, data_dir, name, initial_cluster, initial_cluster_token, urls)
         else:
-            _restore_store(file, data_dir, int(replicas))
+            _restore_store(file, data_dir, int(replicas or 1))
     except (BackupError, AddressError, DataDirectoryError) as error:
         raise CommandError(str(error)) from None
     except OSError as error:

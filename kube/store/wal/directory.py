@@ -134,6 +134,21 @@ def open_member(
     return _opened(path, members)
 
 
+def open_one(path: Path, member: int, rng: random.Random) -> StoreDirectory:
+    """One member of whatever store is in ``path``, without the others: to read what it has. Blocks. Raises DataDirectoryError."""
+
+    def members(_: Disk, stored: StoreFile | None) -> tuple[dict[int, WalStorage], int]:
+        if stored is None or not stored.complete:
+            raise DataDirectoryError(f"{path} holds no store")
+        if member not in stored.members:
+            there = ", ".join(f"{each:x}" for each in stored.members)
+            raise DataDirectoryError(f"{path} has no member {member:x}: there is {there}")
+        one = msgspec.structs.replace(stored, members=(member,))
+        return _open_members(path, one, rng, None), stored.cluster_id
+
+    return _opened(path, members)
+
+
 def make_store(path: Path, members: tuple[int, ...], snapshot: Snapshot, rng: random.Random) -> None:
     """A new store in ``path`` whose members all begin with ``snapshot``. Blocks. Raises DataDirectoryError."""
 

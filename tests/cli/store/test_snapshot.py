@@ -46,6 +46,13 @@ async def write(path: Path, replicas: int, count: int) -> int:
     return found.count
 
 
+def status_of(file: Path) -> dict[str, int]:
+    """Of a backup, but for its size."""
+    facts: dict[str, int] = json.loads(run("status", file, "-o", "json").output)
+    del facts["totalSize"]
+    return facts
+
+
 @pytest.fixture
 def backup(tmp_path: Path) -> Path:
     asyncio.run(write(tmp_path / "store", 1, 20))
@@ -85,7 +92,34 @@ def test_members_of_several_processes_are_restored_one_by_one(backup: Path, tmp_
         stored.append(stored_at(tmp_path / name))
     assert len({each.members for each in stored if each is not None}) == 3
     assert len({each.cluster_id for each in stored if each is not None}) == 1
-    assert "start it with kube store member" in refused("save", tmp_path / "x", "--data-dir", tmp_path / "a")
+
+
+def test_what_one_member_has_is_saved_where_the_others_are_lost(backup: Path, tmp_path: Path) -> None:
+    cluster = "a=http://h:1,b=http://h:2"
+    run("restore", backup, "--data-dir", tmp_path / "a", "--name", "a", "--initial-cluster", cluster)
+    done = run("save", tmp_path / "left", "--data-dir", tmp_path / "a")
+    assert done.exit_code == 0, done.output
+    assert "writes that only other members have are not in it" in done.output
+    assert status_of(tmp_path / "left") == status_of(backup)
+    assert run("restore", tmp_path / "left", "--data-dir", tmp_path / "new").exit_code == 0
+    assert asyncio.run(write(tmp_path / "new", 1, 0)) == 20
+
+
+def test_a_sound_member_is_saved_beside_a_damaged_one(tmp_path: Path) -> None:
+    asyncio.run(write(tmp_path / "store", 3, 20))
+    for segment in (tmp_path / "store" / "member-2").glob("*.wal"):
+        segment.write_bytes(b"x" * segment.stat().st_size)
+    save = ("save", tmp_path / "left", "--data-dir", tmp_path / "store")
+    assert "can't be trusted" in refused(*save)
+    assert "can't be trusted" in refused(*save, "--member", "2")
+    assert "has no member 9: there is 1, 2, 3" in refused(*save, "--member", "9")
+    assert "an id is wanted" in refused(*save, "--member", "x")
+    revisions = []
+    for member in ("1", "3"):  # one of them is in each majority
+        done = run(*save, "--member", member)
+        assert done.exit_code == 0, done.output
+        revisions.append(status_of(tmp_path / "left")["revision"])
+    assert max(revisions) == 21
 
 
 def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) -> None:
@@ -102,6 +136,9 @@ def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) 
         *("--data-dir", new, "--name", "a", "--initial-cluster", "a=http://h:1"),
         *("--initial-advertise-peer-urls", "http://h:2"),
     )
+    both = run("restore", backup, "--data-dir", new, "--replicas", "3", "--initial-cluster", "a=http://h:1")
+    assert (both.exit_code, "give one of them" in both.output) == (2, True)
+    assert "cannot read the certificate authority" in refused("save", new, "--cacert", tmp_path / "none")
     assert "is not NAME=URL" in refused("restore", backup, "--data-dir", new, "--initial-cluster", "a")
     backup.write_bytes(backup.read_bytes()[:-1])
     assert "only a part of one" in refused("restore", backup, "--data-dir", new)
