@@ -12,7 +12,18 @@ import click
 
 from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
-from kube.cli.store.serve import DEFAULT_URL, Tls, listen, parse_urls, until
+from kube.cli.store.serve import (
+    DEFAULT_URL,
+    Tls,
+    api_options,
+    auto_compaction,
+    listen,
+    parse_urls,
+    retention,
+    server_config,
+    store_limits,
+    until,
+)
 
 DEFAULT_PEER_URL: Final = "http://127.0.0.1:2380"
 TICKS: Final = 2
@@ -101,11 +112,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
     show_default=True,
     help="Refuse changes of members that the members who run now could not survive.",
 )
-@click.option(
-    "--quota-backend-bytes",
-    type=click.IntRange(min=0),
-    help="Above this much data only deletions are taken. 0: the default.",
-)
+@api_options
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -181,14 +188,13 @@ def _store_config(flags: dict[str, Any]) -> Any:
             f"--election-timeout {election} is less than five times --heartbeat-interval {heartbeat}: a late "
             "heartbeat would cost the leader its place"
         )
-    quota = {"quota_bytes": flags["quota_backend_bytes"]} if flags["quota_backend_bytes"] else {}
     return StoreConfig(
         tick=heartbeat / 1000 / TICKS,
         heartbeat_ticks=TICKS,
         election_ticks=round(election * TICKS / heartbeat),
         snapshot_entries=flags["snapshot_count"],
         catch_up_entries=max(1, flags["snapshot_count"] // 2),
-        **quota,
+        **store_limits(flags),
     )
 
 
@@ -274,10 +280,14 @@ class _MemberProcess:
         self._tasks = TaskOwner("store-member")
         self._removed = False
         self._config = _store_config(flags)
+        self._server_config = server_config(flags)
+        self._kept = retention(flags)
         self._client_urls = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
         self._client_tls = Tls(
             flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"]
         )
+        self._metrics_urls = parse_urls(flags["listen_metrics_urls"], "--listen-metrics-urls")
+        self._client_tls.check((*self._client_urls, *self._metrics_urls), "--listen-client-urls")
         self._peer_tls = _peer_tls(flags)
 
     async def run(self) -> None:
@@ -292,12 +302,15 @@ class _MemberProcess:
         peer_urls = await network.listen(peer_urls)
         front = self._front(identity, network, await self._storage(identity))
         store, system = await self._start(identity.member, front, network)
-        urls = await self._serve(store)
+        urls, metrics_urls = await self._serve(store)
         parts.push_async_callback(front.hand_over, HAND_OVER_SECONDS)
         advertised = flags["advertise_client_urls"] or ",".join(urls)
         told = tuple(each.strip() for each in advertised.split(","))
         self._tasks.start(store.publish(flags["name"], told), name="publish")
-        _announce(flags, identity, peer_urls, urls)
+        if self._kept:
+            compaction = auto_compaction(flags["auto_compaction_mode"], self._kept, store, self._clock)
+            self._tasks.start(compaction, name="auto-compaction")
+        _announce(flags, identity, peer_urls, urls, metrics_urls)
         self._stopped.started()
         await until(self._stopped, system)
         if self._removed:
@@ -423,12 +436,15 @@ class _MemberProcess:
         await system.start(lambda: StoreMember(store, member), name=f"store-{member:x}")
         return store, system
 
-    async def _serve(self, store: Any) -> list[str]:
-        """The URLs that clients are served at. Raises CommandError."""
+    async def _serve(self, store: Any) -> tuple[list[str], list[str]]:
+        """The URLs that clients are served at, and those of /metrics. Raises CommandError."""
         from kube.store.etcd_server.server import EtcdServer  # noqa: PLC0415  # as above
 
-        server = await self._parts.enter_async_context(EtcdServer(store, self._clock))
-        return await listen(server.listen, self._client_urls, self._client_tls, "--listen-client-urls")
+        server = EtcdServer(store, self._clock, self._server_config)
+        await self._parts.enter_async_context(server)
+        tls = self._client_tls
+        urls = await listen(server.listen, self._client_urls, tls, "--listen-client-urls")
+        return urls, await listen(server.listen_metrics, self._metrics_urls, tls, "--listen-metrics-urls")
 
 
 def _say_waiting(url: str) -> None:
@@ -436,7 +452,11 @@ def _say_waiting(url: str) -> None:
 
 
 def _announce(
-    flags: dict[str, Any], identity: _Identity, peer_urls: tuple[str, ...], urls: list[str]
+    flags: dict[str, Any],
+    identity: _Identity,
+    peer_urls: tuple[str, ...],
+    urls: list[str],
+    metrics_urls: list[str],
 ) -> None:
     data_dir = flags["data_dir"]
     if flags["output"] == "json":
@@ -446,6 +466,7 @@ def _announce(
             "cluster": f"{identity.cluster_id:x}",
             "peers": list(peer_urls),
             "endpoints": urls,
+            "metrics": metrics_urls,
             "dataDir": None if data_dir is None else str(data_dir),
         }
         click.echo(json.dumps(facts))

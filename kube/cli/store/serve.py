@@ -8,7 +8,7 @@ import re
 import signal
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -66,6 +66,11 @@ class Tls(NamedTuple):
     trusted_ca_file: Path | None
     client_cert_auth: bool
 
+    def check(self, urls: Sequence[Url], flag: str) -> None:
+        """Nobody who has given certificates is served in plain text only. Raises CommandError."""
+        if any(self) and not any(url.secure for url in urls):
+            raise CommandError(f"there are flags for certificates, and {flag} has no https:// in it")
+
     def context(self, flag: str) -> ssl.SSLContext:
         """Raises CommandError."""
         if self.cert_file is None or self.key_file is None:
@@ -84,6 +89,66 @@ class Tls(NamedTuple):
         if self.trusted_ca_file is not None:
             context.verify_mode = ssl.CERT_REQUIRED
         return context
+
+
+_API_OPTIONS: Final = (
+    click.option(
+        "--listen-metrics-urls", default="", help="Where to serve /health, /version and /metrics alone."
+    ),
+    click.option(
+        "--auto-compaction-mode",
+        type=click.Choice(["periodic", "revision"]),
+        default="periodic",
+        show_default=True,
+    ),
+    click.option(
+        "--auto-compaction-retention",
+        default="0",
+        show_default=True,
+        help="How much history to keep: a duration (1h), or with mode revision a number of revisions. 0: all.",
+    ),
+    click.option(
+        "--quota-backend-bytes",
+        type=click.IntRange(min=0),
+        help="Above this much data only deletions are taken. 0: 2 GiB.",
+    ),
+    click.option(
+        "--max-request-bytes", type=click.IntRange(min=1), help="The largest request; by default 1.5 MiB."
+    ),
+    click.option(
+        "--max-txn-ops",
+        type=click.IntRange(min=1),
+        help="The most operations of one transaction; by default 128.",
+    ),
+    click.option(
+        "--max-concurrent-streams",
+        type=click.IntRange(min=1),
+        help="The most calls at a time on one connection; by default 10000.",
+    ),
+    click.option(
+        "--grpc-keepalive-min-time",
+        default="5s",
+        show_default=True,
+        help="A client that asks more often whether the server is there is cut off.",
+    ),
+    click.option(
+        "--grpc-keepalive-interval",
+        default="2h",
+        show_default=True,
+        help="A client that is silent for so long is asked whether it is there.",
+    ),
+    click.option(
+        "--grpc-keepalive-timeout", default="20s", show_default=True, help="How long it has to answer."
+    ),
+)
+"""etcd's flags for how its API is served, from whatever kind of store."""
+
+
+def api_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add them to a command."""
+    for option in reversed(_API_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -109,9 +174,6 @@ class Tls(NamedTuple):
 @click.option(
     "--advertise-client-urls", help="What the members' list tells clients; by default where it listens."
 )
-@click.option(
-    "--listen-metrics-urls", default="", help="Where to serve /health, /version and /metrics alone."
-)
 @click.option("--cert-file", type=_FILE, help="The server's certificate, PEM, for https URLs.")
 @click.option("--key-file", type=_FILE, help="Its private key, PEM.")
 @click.option(
@@ -120,41 +182,7 @@ class Tls(NamedTuple):
     help="The authority of clients' certificates, PEM. Who has none of it is not served.",
 )
 @click.option("--client-cert-auth", is_flag=True, help="Insist that --trusted-ca-file is given.")
-@click.option(
-    "--auto-compaction-mode",
-    type=click.Choice(["periodic", "revision"]),
-    default="periodic",
-    show_default=True,
-)
-@click.option(
-    "--auto-compaction-retention",
-    default="0",
-    show_default=True,
-    help="How much history to keep: a duration (1h), or with mode revision a number of revisions. 0: all.",
-)
-@click.option(
-    "--quota-backend-bytes",
-    type=click.IntRange(min=0),
-    help="Above this much data only deletions are taken. 0: the default.",
-)
-@click.option("--max-request-bytes", type=click.IntRange(min=1), help="The largest request.")
-@click.option("--max-txn-ops", type=click.IntRange(min=1), help="The most operations of one transaction.")
-@click.option(
-    "--max-concurrent-streams", type=click.IntRange(min=1), help="The most calls at a time on one connection."
-)
-@click.option(
-    "--grpc-keepalive-min-time",
-    default="5s",
-    show_default=True,
-    help="A client that asks more often whether the server is there is cut off.",
-)
-@click.option(
-    "--grpc-keepalive-interval",
-    default="2h",
-    show_default=True,
-    help="A client that is silent for so long is asked whether it is there.",
-)
-@click.option("--grpc-keepalive-timeout", default="20s", show_default=True, help="How long it has to answer.")
+@api_options
 @click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option(
     "--log-level",
@@ -180,20 +208,17 @@ def serve(log_level: str, **flags: Any) -> None:
     run(_serve(flags))
 
 
-def _store_config(flags: dict[str, Any]) -> Any:
-    from kube.store.replicas import StoreConfig  # noqa: PLC0415  # as above
-
+def store_limits(flags: dict[str, Any]) -> dict[str, int]:
+    """Those fields of a StoreConfig of which the flags say something."""
     wanted = {
         "quota_bytes": flags["quota_backend_bytes"],
         "max_request_bytes": flags["max_request_bytes"],
         "max_txn_ops": flags["max_txn_ops"],
     }
-    return StoreConfig(
-        replicas=int(flags["replicas"]), **{name: value for name, value in wanted.items() if value}
-    )
+    return {name: value for name, value in wanted.items() if value}
 
 
-def _server_config(flags: dict[str, Any]) -> Any:
+def server_config(flags: dict[str, Any]) -> Any:
     from kube.store.etcd_server.http2.connection import Limits  # noqa: PLC0415  # as above
     from kube.store.etcd_server.server import EtcdServerConfig  # noqa: PLC0415  # as above
     from kube.store.kv import MAX_REQUEST_BYTES  # noqa: PLC0415  # as above
@@ -209,19 +234,23 @@ def _server_config(flags: dict[str, Any]) -> Any:
     )
 
 
-def _auto_compaction(flags: dict[str, Any], store: Any, clock: Any) -> Any:
-    """The coroutine that compacts, or None."""
+def retention(flags: dict[str, Any]) -> float:
+    """How much history is kept: seconds, or with mode revision a number of revisions; 0: all. Raises CommandError."""
+    wanted = flags["auto_compaction_retention"]
+    if flags["auto_compaction_mode"] == "periodic":
+        return seconds(wanted)
+    if not wanted.isdigit():
+        raise CommandError(f"--auto-compaction-retention {wanted!r}: with mode revision a number is wanted")
+    return float(wanted)
+
+
+def auto_compaction(mode: str, kept: float, store: Any, clock: Any) -> Any:
+    """What compacts from here on. ``kept``: see ``retention``, not 0."""
     from kube.store.etcd_server.auto_compaction import compact_periodically, compact_revisions  # noqa: PLC0415  # as above
 
-    retention = flags["auto_compaction_retention"]
-    if flags["auto_compaction_mode"] == "revision":
-        if not retention.isdigit():
-            raise CommandError(
-                f"--auto-compaction-retention {retention!r}: with mode revision a number is wanted"
-            )
-        return compact_revisions(store, clock, int(retention)) if int(retention) else None
-    period = seconds(retention)
-    return compact_periodically(store, clock, period) if period else None
+    if mode == "periodic":
+        return compact_periodically(store, clock, kept)
+    return compact_revisions(store, clock, int(kept))
 
 
 async def _serve(flags: dict[str, Any]) -> None:
@@ -233,10 +262,14 @@ async def _serve(flags: dict[str, Any]) -> None:
     from kube.base.tasks import TaskOwner  # noqa: PLC0415  # as above
     from kube.store.etcd_server.server import EtcdServer  # noqa: PLC0415  # as above
     from kube.store.local import LocalStore  # noqa: PLC0415  # as above
+    from kube.store.replicas import StoreConfig  # noqa: PLC0415  # as above
 
     clients = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
     metrics = parse_urls(flags["listen_metrics_urls"], "--listen-metrics-urls")
     tls = Tls(flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"])
+    tls.check((*clients, *metrics), "--listen-client-urls")
+    kept = retention(flags)
+    config = StoreConfig(replicas=int(flags["replicas"]), **store_limits(flags))
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -248,21 +281,21 @@ async def _serve(flags: dict[str, Any]) -> None:
         parts.callback(guard.stop)
         chance = Chance.system()
         directory = _open_directory(flags, chance, parts)
-        store: Any = LocalStore(_store_config(flags), guard, chance.fork("store"), directory=directory)
+        store: Any = LocalStore(config, guard, chance.fork("store"), directory=directory)
         parts.push_async_callback(store.aclose)
         system = ActorSystem(clock=guard, chance=chance)
         parts.push_async_callback(system.stop)
         await start_members(system, store)
-        server = await parts.enter_async_context(EtcdServer(store, guard, _server_config(flags)))
+        server = await parts.enter_async_context(EtcdServer(store, guard, server_config(flags)))
         urls = await listen(server.listen, clients, tls, "--listen-client-urls")
         metrics_urls = await listen(server.listen_metrics, metrics, tls, "--listen-metrics-urls")
         advertised = flags["advertise_client_urls"]
         store.replicas.member_name = flags["name"]
         store.replicas.client_urls = tuple(advertised.split(",")) if advertised else tuple(urls)
         tasks = await parts.enter_async_context(TaskOwner("store-serve"))
-        compaction = _auto_compaction(flags, store, guard)
-        if compaction is not None:
-            tasks.start(compaction, name="auto-compaction")
+        if kept:
+            mode = flags["auto_compaction_mode"]
+            tasks.start(auto_compaction(mode, kept, store, guard), name="auto-compaction")
         _announce(flags, urls, metrics_urls)
         await until(stopped, system)
 
@@ -311,10 +344,9 @@ def _announce(flags: dict[str, Any], urls: list[str], metrics_urls: list[str]) -
         }
         click.echo(json.dumps(facts))
     else:
+        members = "1 replica" if flags["replicas"] == "1" else f"{flags['replicas']} replicas"
         where = "in memory: what is written is gone when this ends" if data_dir is None else f"in {data_dir}"
-        click.echo(
-            f"The store serves etcd's API at {', '.join(urls)} ({flags['replicas']} replicas, {where})"
-        )
+        click.echo(f"The store serves etcd's API at {', '.join(urls)} ({members}, {where})")
         click.echo(f"Try:  etcdctl --endpoints {urls[0]} put greeting hello")
     sys.stdout.flush()
 

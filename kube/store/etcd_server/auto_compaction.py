@@ -41,14 +41,19 @@ async def compact_revisions(store: AdministeredStore, clock: Clock, retention: i
 
 
 async def _revision(store: AdministeredStore) -> int:
-    return (await store.status()).revision
+    """0 where no member runs that could tell: there is nothing to compact, until one does."""
+    try:
+        return (await store.status()).revision
+    except StoreError:
+        return 0
 
 
 async def _compact(store: AdministeredStore, revision: int) -> None:
-    if revision <= (await store.status()).compact_revision:
+    if revision <= 0:
         return
     try:
-        await store.compact(revision)
+        if revision > (await store.status()).compact_revision:
+            await store.compact(revision)
     except CompactedError:
         return  # somebody else was faster
     except StoreError as error:

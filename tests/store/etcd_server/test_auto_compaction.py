@@ -7,7 +7,7 @@ import pytest
 
 from kube.base.clock import FakeClock
 from kube.base.tasks import TaskOwner
-from kube.store.errors import CompactedError
+from kube.store.errors import CompactedError, StoppedError
 from kube.store.etcd_server.auto_compaction import REVISION_PERIOD, compact_periodically, compact_revisions
 from kube.store.kv import StoreStatus
 
@@ -19,8 +19,11 @@ class History:
         self.revision = 1
         self.compacted: list[int] = []
         self.rival = 0
+        self.runs = True
 
     async def status(self) -> StoreStatus:
+        if not self.runs:
+            raise StoppedError
         compacted = max([0, *self.compacted])
         return StoreStatus(1, (1,), 1, 1, 1, 1, self.revision, compacted, 0, 0, 0)
 
@@ -92,3 +95,23 @@ async def test_what_was_current_within_the_period_is_kept(seed: int) -> None:
             if history.compacted and len(then) > 31:
                 assert history.compacted[-1] <= then[-30]
     assert history.compacted
+
+
+@pytest.mark.parametrize("mode", ["periodic", "revision"])
+async def test_it_goes_on_after_a_member_that_did_not_run(mode: str) -> None:
+    history, clock = History(), FakeClock()
+    compaction = (
+        compact_periodically(history, clock, 60.0)
+        if mode == "periodic"
+        else compact_revisions(history, clock, 50)
+    )
+    async with TaskOwner("test") as tasks:
+        tasks.start(compaction, name="compaction")
+        await live(history, clock, 200)
+        history.runs = False
+        await live(history, clock, 200)
+        before = list(history.compacted)
+        history.runs = True
+        await live(history, clock, 600)
+        assert tasks.names() == ("test/compaction",)
+    assert max(history.compacted) > max([0, *before])
