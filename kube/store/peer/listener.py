@@ -208,6 +208,7 @@ class Listener:
         self._servers: list[asyncio.Server] = []
         self._incoming: dict[Incoming, None] = {}
         self._shaking: dict[ServerTLS, None] = {}
+        """Until the handshake is done, or the socket closed."""
         self._closed = False
         self._strangers = _Strangers(clock.monotonic)
 
@@ -254,6 +255,7 @@ class Listener:
         shaking = ServerTLS(self._tls, self._shaken, self._not_shaken)
         shaking.since = self._clock.monotonic()
         self._shaking[shaking] = None
+        shaking.ended.add_done_callback(lambda _: self._shaking.pop(shaking, None))
         return shaking
 
     def _shaken(self, tls: ServerTLS) -> Connection:
@@ -261,7 +263,8 @@ class Listener:
         return self._accept()
 
     def _not_shaken(self, tls: ServerTLS, why: str) -> None:
-        del self._shaking[tls]
+        if self._closed:
+            return
         name = tls.get_extra_info("peername")
         self._strangers.closed(f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "", why)
 
@@ -283,11 +286,15 @@ class Listener:
 
     async def aclose(self) -> None:
         self._closed = True
-        for tls in tuple(self._shaking):
-            tls.abort()
         for server in self._servers:
             server.close()
         await asyncio.sleep(0)  # what was accepted just now has its protocol then
+        for tls in tuple(self._shaking):
+            tls.abort()
+        await asyncio.sleep(0)  # and its socket then
+        for tls in tuple(self._shaking):
+            if tls.connected:
+                await tls.ended
         for incoming in tuple(self._incoming):
             if incoming.connection is not None:
                 incoming.connection.fail("this member stops")

@@ -32,11 +32,21 @@ class ServerTLS(asyncio.Transport, asyncio.Protocol):
         self._socket: asyncio.Transport | None = None
         self._protocol: asyncio.Protocol | None = None
         self._over = False
+        self._aborted = False
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done once the socket is closed."""
+
+    @property
+    def connected(self) -> bool:
+        """There is a socket, or was."""
+        return self._socket is not None
 
     # ---- the socket's protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._socket = cast("asyncio.Transport", transport)
+        if self._aborted:
+            self._socket.abort()
 
     def data_received(self, data: bytes) -> None:
         self._incoming.write(data)
@@ -48,6 +58,8 @@ class ServerTLS(asyncio.Transport, asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
         protocol, self._protocol = self._protocol, None
         if protocol is not None:
             protocol.connection_lost(exc)
@@ -132,5 +144,7 @@ class ServerTLS(asyncio.Transport, asyncio.Protocol):
             self._socket.close()
 
     def abort(self) -> None:
+        """At once, or as soon as there is a socket."""
+        self._aborted = True
         if self._socket is not None:
             self._socket.abort()

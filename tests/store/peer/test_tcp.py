@@ -368,6 +368,44 @@ async def test_a_certificate_for_another_address_is_refused_by_who_dials(
     assert one.network.active_since(2) is None
 
 
+class Accepted(asyncio.Transport):
+    """What the loop has accepted, and hands over a moment later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def close(self) -> None:
+        """It is aborted already."""
+
+
+@pytest.mark.parametrize("handed_over", ["before", "after"])
+async def test_who_is_accepted_while_a_member_stops_is_hung_up_on(
+    node: Nodes, tmp_path: Path, handed_over: str
+) -> None:
+    one = await node(1, tls=Authority(tmp_path, "ca").member("one")).listen()
+    protocol = one.network._listener._accept_secure()
+    accepted = Accepted()
+    stopping = asyncio.ensure_future(one.network.aclose())
+    if handed_over == "before":
+        protocol.connection_made(accepted)
+        await until(lambda: accepted.aborted)
+        assert not stopping.done()
+        protocol.connection_lost(None)
+        await stopping
+    else:
+        await stopping
+        protocol.connection_made(accepted)
+        assert accepted.aborted
+        protocol.connection_lost(None)
+
+
 async def test_plain_text_at_a_tls_port_is_closed_with_one_line(
     node: Nodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
