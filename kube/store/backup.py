@@ -7,6 +7,7 @@ their history, leases and alarms. A store made of it has members and an id of it
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,18 @@ def read_backup(path: Path) -> tuple[Identity, Snapshot]:
         raise BackupError(f"{path} is no backup of this program's: {error.detail}") from None
     except CodecError as error:
         raise BackupError(f"{path} is no backup of this program's: {error}") from None
+
+
+def restored_cluster_id(path: Path, fresh: int) -> int:
+    """The id of the store that members in processes of their own make of a backup, where ``fresh`` is that of a new one of the same members.
+
+    Their logs all begin at the same entry, with the backup's state: a member that begins with nothing there, or with another
+    backup's, must not take itself for one of them. Raises OSError.
+    """
+    with path.open("rb") as file:
+        file.seek(-DIGEST_BYTES, os.SEEK_END)
+        digest = hashlib.sha256(fresh.to_bytes(8, "big") + file.read())
+    return int.from_bytes(digest.digest()[:8], "big") or 1
 
 
 def backup_status(path: Path) -> BackupStatus:

@@ -336,7 +336,7 @@ def _restore_member(  # noqa: PLR0917  # as the command's
     file: Path, data_dir: Path, name: str, initial_cluster: str, token: str, advertised: str
 ) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
-    from kube.store.backup import read_backup, restored  # noqa: PLC0415  # as above
+    from kube.store.backup import read_backup, restored, restored_cluster_id  # noqa: PLC0415  # as above
     from kube.store.membership import (  # noqa: PLC0415  # as above
         cluster_id,
         initial_members,
@@ -360,5 +360,5 @@ def _restore_member(  # noqa: PLR0917  # as the command's
     voters = tuple(member.id for member in members)
     _, backup = read_backup(file)
     initial = restored(backup, ConfState(voters), members=members)
-    identity = Identity(cluster_id(voters), member_id(urls[name], token))
+    identity = Identity(restored_cluster_id(file, cluster_id(voters)), member_id(urls[name], token))
     open_member(data_dir, identity, initial, Chance.system()).close()

@@ -124,11 +124,11 @@ class Asker:
 
 
 async def check_new(new: NewMember, cluster: InitialCluster, asker: Asker) -> None:
-    """Raises BootstrapError where a peer can tell that the member was started before."""
+    """Raises BootstrapError where a peer can tell that the member was started before: also one of a restored store, whose id is its own."""
 
     def knows(answer: Members) -> bool:
         started = any(each.id == new.member and each.name for each in answer.members)
-        return answer.cluster == new.cluster_id and (started or new.member in answer.removed)
+        return started or new.member in answer.removed
 
     found = await asker.first(cluster.other_urls, knows)
     if found is not None and knows(found):

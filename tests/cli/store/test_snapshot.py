@@ -14,6 +14,7 @@ from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.cli.main import kube
 from kube.store.local import LocalStore
+from kube.store.membership import cluster_id, initial_members, parse_initial_cluster
 from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store, stored_at
 from tests.store.servers import kube_store
@@ -91,7 +92,26 @@ def test_members_of_several_processes_are_restored_one_by_one(backup: Path, tmp_
         assert done.exit_code == 0, done.output
         stored.append(stored_at(tmp_path / name))
     assert len({each.members for each in stored if each is not None}) == 3
-    assert len({each.cluster_id for each in stored if each is not None}) == 1
+    ids = {each.cluster_id for each in stored if each is not None}
+    assert len(ids) == 1
+
+    asyncio.run(write(tmp_path / "store", 1, 1))
+    run("save", tmp_path / "later", "--data-dir", tmp_path / "store")
+    run(
+        "restore",
+        tmp_path / "later",
+        "--data-dir",
+        tmp_path / "x",
+        "--name",
+        "a",
+        "--initial-cluster",
+        cluster,
+    )
+    other = stored_at(tmp_path / "x")
+    assert other is not None
+    assert other.cluster_id not in ids  # they would begin alike with unlike contents
+    urls = parse_initial_cluster(cluster)
+    assert cluster_id(each.id for each in initial_members(urls, "etcd-cluster")) not in ids
 
 
 def test_what_one_member_has_is_saved_where_the_others_are_lost(backup: Path, tmp_path: Path) -> None:
