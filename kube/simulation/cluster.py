@@ -136,7 +136,19 @@ class SimulatedCluster:
         assert isinstance(at.store, StandaloneStore)
         await at.store.remove_member(member)
         self.trace.fault("members removed", member)
+        while not self._known_to_be_removed(member):  # noqa: ASYNC110  # as an operator would look
+            await asyncio.sleep(0.1)
         await self._retire(member)
+
+    def _known_to_be_removed(self, member: int) -> bool:
+        """By a majority of those that are left. Of two members the one that is left may need the other's vote until then."""
+        running = [each for each in self.members.values() if each is not None and not each.unsettled]
+        tables = {each.id: each.machine.members for each in running}
+        newest = max(
+            tables.values(), key=lambda table: (len(table.removed), len(table.members)), default=MemberTable()
+        )
+        knowing = [each for each in newest.voters if each.id in tables and member in tables[each.id].removed]
+        return len(knowing) > len(newest.voters) // 2
 
     async def _retire(self, member: int) -> None:
         process = self.processes.pop(member, None)
@@ -158,7 +170,8 @@ class SimulatedCluster:
             return
         wanted = await self._told(deadline)
         for member in [member for member in self.processes if member not in wanted]:
-            await self._retire(member)
+            if self._known_to_be_removed(member):
+                await self._retire(member)
         for member in wanted:
             await self._join(member)
 

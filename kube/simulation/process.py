@@ -285,8 +285,10 @@ class Process:
     # ---- members
 
     async def boot(self, member: int) -> None:
-        """Start a member that is down."""
+        """Start a member that is down, or about to be."""
         assert self._system is not None
+        if member in self._actors:
+            await self._system.stop_actor(self._actors[member].context.self_ref)
         await self._system.start(
             lambda: SimulatedMember(self, member), name=f"store-{member}", restart=Restart.ON_FAILURE
         )

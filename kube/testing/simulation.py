@@ -201,7 +201,7 @@ class _Run:
 
     def _all_have(self, revision: int) -> bool:
         return all(
-            member is not None and member.machine.kv.revision >= revision
+            member is not None and member.machine.kv.revision >= revision and not member.unsettled
             for member in self.cluster.members.values()
         )
 
