@@ -17,6 +17,7 @@ from kube.cli.store.serve import (
     Tls,
     api_options,
     auto_compaction,
+    client_urls,
     listen,
     parse_urls,
     retention,
@@ -282,7 +283,7 @@ class _MemberProcess:
         self._config = _store_config(flags)
         self._server_config = server_config(flags)
         self._kept = retention(flags)
-        self._client_urls = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
+        self._client_urls = client_urls(flags)
         self._client_tls = Tls(
             flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"]
         )

@@ -36,6 +36,14 @@ def parse_urls(text: str, flag: str) -> tuple[Url, ...]:
     return tuple(_url(each.strip(), flag) for each in text.split(",") if each.strip())
 
 
+def client_urls(flags: dict[str, Any]) -> tuple[Url, ...]:
+    """Raises CommandError."""
+    found = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
+    if not found:
+        raise CommandError("--listen-client-urls is empty: give http://HOST:PORT")
+    return found
+
+
 def _url(text: str, flag: str) -> Url:
     parts = urlsplit(text)
     try:
@@ -264,7 +272,7 @@ async def _serve(flags: dict[str, Any]) -> None:
     from kube.store.local import LocalStore  # noqa: PLC0415  # as above
     from kube.store.replicas import StoreConfig  # noqa: PLC0415  # as above
 
-    clients = parse_urls(flags["listen_client_urls"], "--listen-client-urls")
+    clients = client_urls(flags)
     metrics = parse_urls(flags["listen_metrics_urls"], "--listen-metrics-urls")
     tls = Tls(flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"])
     tls.check((*clients, *metrics), "--listen-client-urls")

@@ -94,6 +94,7 @@ def test_pages_on_a_port_of_their_own(tmp_path: Path) -> None:
             ["--grpc-keepalive-min-time", "soon"], "'soon' is no duration", id="no duration between pings"
         ),
         pytest.param(["--replicas", "2"], "'2' is not one of '1', '3', '5'", id="even replicas"),
+        pytest.param(["--listen-client-urls", ""], "is empty: give http://HOST:PORT", id="nowhere"),
         pytest.param(
             ["--client-cert-auth"],
             "there are flags for certificates, and --listen-client-urls has no https:// in it",
