@@ -18,6 +18,7 @@ R = TypeVar("R")
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS, PADDED, ACK = 1, 4, 8, 1
+NO_ERROR = bytes(4)
 _HEAD = struct.Struct(">HBBBI")
 """Length in 16 and 8 bits, type, flags, stream."""
 _GRPC_HEAD = struct.Struct(">BI")
@@ -92,6 +93,10 @@ class Connection(asyncio.Protocol):
 
     def on_end(self, stream: int) -> None:
         """The stream ended with OK."""
+
+    def ended(self, stream: int) -> bool:  # noqa: ARG002  # as a rule they stay open
+        """Whether the stream's whole answer has come."""
+        return False
 
     # ---- sending
 
@@ -212,6 +217,8 @@ class Connection(asyncio.Protocol):
                 data = self._held.popleft()
                 self._window -= len(data) - 9
                 self._out.append(data)
+        elif kind == RST_STREAM and payload == NO_ERROR and self.ended(stream):
+            pass  # it was answered before the server had seen the request's end (RFC 9113 §8.1); grpc-go does that
         elif kind in {RST_STREAM, GOAWAY}:
             raise RpcError(f"frame {kind} on stream {stream}: {payload!r}")
 
@@ -254,6 +261,9 @@ class Caller(Connection):
     def on_data(self, stream: int, payload: bytes) -> None:
         so_far = self._answers.get(stream)
         self._answers[stream] = payload if so_far is None else so_far + payload
+
+    def ended(self, stream: int) -> bool:
+        return stream < self._next_stream and stream not in self._calls
 
     def on_end(self, stream: int) -> None:
         answer = self._answers.pop(stream)
