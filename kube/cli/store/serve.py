@@ -19,7 +19,8 @@ from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
 
 DEFAULT_URL: Final = "http://127.0.0.1:2379"
-_DURATION: Final = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_NUMBER: Final = r"(\d+(?:\.\d+)?)"
+_DURATION: Final = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?")
 _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -56,14 +57,14 @@ def _url(text: str, flag: str) -> Url:
 
 
 def seconds(text: str) -> float:
-    """A duration as etcd's flags take it: ``1h30m``, ``10s``; a bare number is hours. Raises CommandError."""
-    if text.isdigit():
+    """A duration as etcd's flags take it: ``1h30m``, ``1.5s``, ``500ms``; a bare number is hours. Raises CommandError."""
+    if text.isdecimal():
         return int(text) * 3600.0
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise CommandError(f"{text!r} is no duration: 1h, 30m, 90s, or a number of hours")
-    hours, minutes, rest = (int(each or 0) for each in match.groups())
-    return float(hours * 3600 + minutes * 60 + rest)
+        raise CommandError(f"{text!r} is no duration: 1h, 30m, 90s, 500ms, or a number of hours")
+    hours, minutes, whole, thousandths = (float(each or 0) for each in match.groups())
+    return hours * 3600 + minutes * 60 + whole + thousandths / 1000
 
 
 class Tls(NamedTuple):
@@ -247,7 +248,7 @@ def retention(flags: dict[str, Any]) -> float:
     wanted = flags["auto_compaction_retention"]
     if flags["auto_compaction_mode"] == "periodic":
         return seconds(wanted)
-    if not wanted.isdigit():
+    if not wanted.isdecimal():
         raise CommandError(f"--auto-compaction-retention {wanted!r}: with mode revision a number is wanted")
     return float(wanted)
 

@@ -142,13 +142,22 @@ def test_without_the_extra_the_command_that_installs_it_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("1h", 3600), ("90s", 90), ("1h30m", 5400), ("2", 7200), ("0", 0), ("10m5s", 605)],
+    [
+        ("1h", 3600),
+        ("90s", 90),
+        ("1h30m", 5400),
+        ("2", 7200),
+        ("0", 0),
+        ("10m5s", 605),
+        ("1.5h", 5400),
+        ("1s500ms", 1.5),
+    ],
 )
 def test_durations(text: str, wanted: float) -> None:
     assert seconds(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["", "h", "1x", "-1h", "1.5h"])
+@pytest.mark.parametrize("text", ["", "h", "1x", "-1h", "1.h", "\u00b2", "5ms1s"])
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(CommandError, match="no duration"):
         seconds(text)
