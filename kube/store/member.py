@@ -324,7 +324,12 @@ class Member:
             if ready.messages:
                 self._transport.send(ready.messages)
             self._carry_out(ready, ready.committed)
-            if not raft.messages and log.applied >= log.committed and log.ready_end > log.last_index:
+            if (
+                not raft.messages
+                and log.applied >= log.committed
+                and log.ready_end > log.last_index
+                and not node.changed
+            ):
                 break  # nothing else can have become ready
             if disk is not None and self.applied_index >= end:
                 self.unsettled = True  # much to apply after a start: others have their turns between

@@ -22,8 +22,9 @@ class Ready(msgspec.Struct, frozen=True):
     ``committed`` whose data is a ConfChange is applied by ``RawNode.apply_conf_change``, in its turn.
 
     ``hard_state`` is None when neither term nor vote changed and no entries came with a new commit; a commit alone is not worth a
-    write. ``early``: the messages are a leader's and promise nothing of this Ready, so they may be sent before it is persisted, for
-    its followers to write at the same time (dissertation §10.2.1). ``read_states`` answer ``read_index``.
+    write, unless a ConfChange was applied by it: a member that forgot it would ask those for their votes who are gone. ``early``: the
+    messages are a leader's and promise nothing of this Ready, so they may be sent before it is persisted, for its followers to write
+    at the same time (dissertation §10.2.1). ``read_states`` answer ``read_index``.
     """
 
     hard_state: HardState | None
@@ -41,7 +42,7 @@ class RawNode:
     the two show in the next one.
     """
 
-    __slots__ = ("_commit", "_outstanding", "_term", "_vote", "raft")
+    __slots__ = ("_commit", "_outstanding", "_term", "_vote", "changed", "raft")
 
     def __init__(self, config: Config, storage: Storage, rng: random.Random, applied: int = 0) -> None:
         """``applied``: the log index that the state machine holds at the start; the storage's ConfState is the one at it.
@@ -51,6 +52,8 @@ class RawNode:
         self.raft = Raft(config, storage, rng, applied)
         self._term, self._vote, self._commit = self.raft.term, self.raft.vote, self.raft.log.committed
         self._outstanding: Ready | None = None
+        self.changed = False
+        """A ConfChange was applied whose commit no Ready's ``hard_state`` has told yet."""
 
     # ---- inputs
 
@@ -78,6 +81,7 @@ class RawNode:
 
         A shell that refuses the change though it is committed passes one whose nodes are NO_NODE. Raises ConfChangeError.
         """
+        self.changed = self._commit < self.raft.log.applied
         return reconfiguration.apply_conf_change(self.raft, change)
 
     def transfer_leadership(self, target: int) -> bool:
@@ -123,6 +127,7 @@ class RawNode:
             or log.unstable_snapshot is not None
             or raft.term != self._term
             or raft.vote != self._vote
+            or self.changed
         )
 
     def ready(self) -> Ready | None:
@@ -135,13 +140,14 @@ class RawNode:
         has_entries = log.ready_end <= log.last_index
         voted = raft.term != self._term or raft.vote != self._vote
         has_committed = log.committed > log.applied and snapshot is None
-        if not (messages or has_entries or voted or has_committed or read_states or snapshot is not None):
+        must_sync = has_entries or voted or self.changed
+        if not (messages or must_sync or has_committed or read_states or snapshot is not None):
             return None
         hard_state = None
         if voted:
             self._term, self._vote = raft.term, raft.vote
-        if voted or (has_entries and log.committed != self._commit):
-            self._commit = log.committed
+        if voted or self.changed or (has_entries and log.committed != self._commit):
+            self._commit, self.changed = log.committed, False
             hard_state = HardState(raft.term, raft.vote, log.committed)
         # Lists of its own, be they empty: inputs that come while this Ready is outstanding are of the next one.
         if messages:
@@ -159,7 +165,7 @@ class RawNode:
             messages,
             log.take_committed(raft.config.max_entries_per_ready) if has_committed else [],
             read_states,
-            has_entries or voted,
+            must_sync,
             raft.role is _LEADER and not voted,
         )
         return ready
