@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from kube.base.version import KUBERNETES_GIT_VERSION
+from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
 
@@ -44,7 +45,7 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
 @click.option("--store-keyfile", metavar="FILE", default="", help="Its private key, PEM.")
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DATA_DIRECTORY,
     help="A directory to keep everything in, for the next start too. Made if it is not there.",
 )
 @click.option(

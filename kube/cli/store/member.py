@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
 from kube.cli.store.serve import (
@@ -39,7 +40,7 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--name", default="default", show_default=True, help="The member's name.")
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DATA_DIRECTORY,
     help="Keep everything in this directory. Without it the member is in memory and can't be started again.",
 )
 @click.option(

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
 
@@ -164,7 +165,7 @@ def api_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--name", default="default", show_default=True, help="The member's name.")
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DATA_DIRECTORY,
     help="Keep everything in this directory. Without it the store is in memory.",
 )
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from kube.cli.directory import DATA_DIRECTORY, STORED_DIRECTORY
 from kube.cli.errors import CommandError
 from kube.cli.runner import run
 
@@ -31,7 +32,7 @@ def snapshot() -> None:
 @click.argument("file", type=_BACKUP)
 @click.option(
     "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=STORED_DIRECTORY,
     help="The directory of a store that is not running.",
 )
 @click.option(
@@ -258,7 +259,7 @@ def table(headings: tuple[str, ...], row: tuple[str, ...]) -> str:
 @click.option(
     "--data-dir",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=DATA_DIRECTORY,
     help="The directory to make.",
 )
 @click.option(
