@@ -5,6 +5,7 @@ does not expect, and every status that is not OK, fails the run.
 """
 
 import asyncio
+import operator
 import struct
 import time
 from collections import deque
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._encoder = hpack.Encoder()
         self._decoder = hpack.Decoder()
         self._good: set[bytes] = set()
-        """Trailers known to say OK, by bytes that say it whatever came before."""
+        """Headers known to say OK, as long as the decoder's table is what it is."""
         self._first = self._encoder.encode(self._headers)
         self._block = self._encoder.encode(self._headers)
         """Nothing but references to what the first request left in the table."""
@@ -192,14 +193,16 @@ class Connection(asyncio.Protocol):
 
     def _on_headers(self, stream: int, block: bytes, flags: int) -> None:
         if block not in self._good:
+            table = self._decoder.header_table.dynamic_entries
+            before = list(table)
             fields = {str(name): str(value) for name, value in self._decoder.decode(block)}
             status = fields.get("grpc-status", "0" if fields.get(":status") == "200" else "")
             if status != "0":
                 raise RpcError(f"status {status}: {fields.get('grpc-message', fields)}")
-            if min(block) >= 0x80:
-                self._good.add(block)  # references alone
+            if len(table) == len(before) and all(map(operator.is_, table, before)):
+                self._good.add(block)
             else:
-                self._good.clear()  # the table has changed, and with it what references mean
+                self._good.clear()  # what references mean has changed
         if flags & END_STREAM:
             self.on_end(stream)
 
