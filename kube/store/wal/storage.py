@@ -104,8 +104,8 @@ class WalStorage(MemoryStorage):
         """The same until the log tells of it."""
         self._logged = tail.size
         """Bytes of the log since the snapshot on disk, about."""
-        self._abandoned: list[SnapshotWriter] = []
-        """Of snapshots whose writing was cut short."""
+        self._abandoned: list[tuple[list[SnapshotWriter], Syncer]] = []
+        """Of snapshots whose writing was cut short, and who is at it."""
         self._disk_index = snapshot.index
         self._state_bytes = 0
         """Of the snapshot on disk."""
@@ -264,7 +264,9 @@ class WalStorage(MemoryStorage):
         try:
             if snapshot.index > self._disk_index:
                 await self._write(snapshot, syncer)
-                self._logged -= logged
+                self._logged = max(
+                    0, self._logged - logged
+                )  # a snapshot of the leader's may have come meanwhile
                 await syncer.run(self._release)
         except OSError as error:
             if error.errno not in NO_SPACE:
@@ -275,22 +277,28 @@ class WalStorage(MemoryStorage):
             self._writing = False
 
     async def _write(self, snapshot: Snapshot, syncer: Syncer) -> None:
-        while self._abandoned:
-            await syncer.run(self._abandoned.pop().abort)
-        writer = await syncer.run(partial(SnapshotWriter, self.disk, snapshot.index, snapshot.term))
+        for each in tuple(self._abandoned):
+            abandoned, theirs = each
+            await theirs.run(partial(_abort, abandoned))
+            if each in self._abandoned:
+                self._abandoned.remove(each)
+        opened: list[SnapshotWriter] = []
         written = 0
         try:
+            await syncer.run(lambda: opened.append(SnapshotWriter(self.disk, snapshot.index, snapshot.term)))
+            (writer,) = opened
             for framed in frames(self.identity, codec.encode_snapshot(snapshot, self.options.piece_bytes)):
                 await syncer.run(partial(writer.write, framed))
                 written += len(framed)
             await syncer.run(writer.finish)
         except asyncio.CancelledError:
-            self._abandoned.append(writer)  # the disk may be at it still, and who stops does not wait for it
+            # The disk may be at it still, and who stops does not wait for it.
+            self._abandoned.append((opened, syncer))
             raise
         except BaseException:
-            await syncer.run(writer.abort)
+            await syncer.run(partial(_abort, opened))
             raise
-        self._disk_index, self._state_bytes = snapshot.index, written
+        self._disk_index, self._state_bytes = max(self._disk_index, snapshot.index), written
 
     def _release(self) -> None:
         """Remove snapshots beyond those kept, and the log before the oldest of them. For one thread: that of own snapshots."""
@@ -303,10 +311,15 @@ class WalStorage(MemoryStorage):
     def close(self) -> None:
         """What was not settled is lost. Blocks."""
         with suppress(OSError):  # what is left of them is removed at the next start
-            for writer in self._abandoned:
-                writer.abort()
+            for abandoned, _ in self._abandoned:
+                _abort(abandoned)
         self._wal.close()
         self.disk.close()
+
+
+def _abort(writers: list[SnapshotWriter]) -> None:
+    for writer in writers:
+        writer.abort()
 
 
 def _write_snapshot(disk: Disk, identity: Identity, snapshot: Snapshot, piece_bytes: int) -> None:

@@ -1,6 +1,9 @@
 """A member's storage between the disk and raft: what it takes, what it writes when, and what a failure leaves."""
 
+import asyncio
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -49,3 +52,46 @@ def test_a_snapshot_of_the_leaders_is_written_by_settle_alone(disk: MemoryDisk) 
     assert wanted == []
     run(storage.settle(SYNCER))
     assert reopen(disk.copy()).snapshot().index == 9
+
+
+class BusySyncer:
+    """A thread that does what it was given when ``work`` says so, whoever has given up waiting."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.given.append((work, waiter))
+        return await waiter
+
+    async def work(self) -> None:
+        given, self.given = self.given, []
+        for work, waiter in given:
+            result = work()
+            if not waiter.done():
+                waiter.set_result(result)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("done", range(4), ids=["to be opened", "open", "written to", "written to again"])
+async def test_a_snapshot_that_was_cut_short_leaves_nothing_and_disturbs_no_other(
+    disk: MemoryDisk, done: int
+) -> None:
+    storage, syncer = create(disk), BusySyncer()
+    cut = asyncio.ensure_future(storage.write_snapshot(Snapshot(5, 1, storage.snapshot().conf), syncer))
+    await asyncio.sleep(0)
+    for _ in range(done):
+        await syncer.work()
+    cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
+    next_ = asyncio.ensure_future(storage._write(Snapshot(9, 1, storage.snapshot().conf), SYNCER))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    for _ in range(5):
+        await syncer.work()
+    await next_
+    storage.close()
+    assert [name for name in disk.files if name.endswith(".tmp")] == []
+    assert reopen(disk).snapshot().index == 9
