@@ -153,8 +153,8 @@ def test_commands(document: Path, tmp_path: Path) -> None:
                 elif command.startswith("etcd "):
                     etcds.append(etcd(command, home))
                 elif command == "kube store serve":
-                    serving = kube(home, "store", "serve", "--listen-client-urls", "http://127.0.0.1:0")
                     (home / "bin" / "etcdctl").symlink_to(etcdctl())
+                    serving = kube(home, "store", "serve", "--listen-client-urls", "http://127.0.0.1:0")
                     environment |= {
                         "ETCDCTL_API": "3",
                         "ETCDCTL_ENDPOINTS": said(serving, r"at (http://\S+)")[1],

@@ -5,6 +5,7 @@ members are made, and once more when they are, so that a directory whose making 
 """
 
 import random
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -26,7 +27,8 @@ _log = get_logger(__name__)
 
 class StoreFile(msgspec.Struct, frozen=True):
     """``members``: ids, sorted. ``complete``: they have all been made. ``standalone``: of the store's members this directory has one,
-    the others are other processes'.
+    the others are other processes'. ``crc``: of the file as it is with a ``crc`` of 0, so that no damage is taken for an unfinished store,
+    which is made anew.
     """
 
     cluster_id: int
@@ -34,6 +36,12 @@ class StoreFile(msgspec.Struct, frozen=True):
     complete: bool
     standalone: bool = False
     format: int = codec.FORMAT
+    crc: int = 0
+
+    def sealed(self) -> "StoreFile":
+        """With its CRC."""
+        bare = msgspec.structs.replace(self, crc=0)
+        return msgspec.structs.replace(self, crc=zlib.crc32(msgspec.json.encode(bare)))
 
 
 class StoreDirectory:
@@ -262,19 +270,23 @@ def read_store_file(disk: Disk) -> StoreFile | None:
     try:
         stored = msgspec.json.decode(file.read(0, file.size()), type=StoreFile)
     except msgspec.DecodeError as error:
-        raise DataDirectoryError(f"{disk.path}/{STORE_FILE} can't be read: {error}") from None
+        raise DataDirectoryError(
+            f"the data directory can't be trusted: {disk.path}/{STORE_FILE}: {error}"
+        ) from None
     finally:
         file.close()
     if stored.format > codec.FORMAT:
         raise DataDirectoryError(
             f"{disk.path} was written in format {stored.format}, and this program reads up to {codec.FORMAT}: use a newer one"
         )
+    if stored != stored.sealed():
+        raise DataDirectoryError(f"the data directory can't be trusted: {disk.path}/{STORE_FILE} is damaged")
     return stored
 
 
 def _write_store_file(disk: Disk, stored: StoreFile) -> None:
     file = disk.create(f"{STORE_FILE}.tmp")
-    file.append(msgspec.json.encode(stored))
+    file.append(msgspec.json.encode(stored.sealed()))
     file.sync()
     file.close()
     disk.rename(f"{STORE_FILE}.tmp", STORE_FILE)
