@@ -170,6 +170,8 @@ class SimulatedCluster:
             return
         wanted = await self._told(deadline)
         for member in [member for member in self.processes if member not in wanted]:
+            while not self._known_to_be_removed(member) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  # as an operator would look
+                await asyncio.sleep(0.1)
             if self._known_to_be_removed(member):
                 await self._retire(member)
         for member in wanted:
