@@ -28,7 +28,8 @@ class ClusterService(Service):
     }
 
     async def _members(self) -> list[messages.Member]:
-        return [member(info) for info in await self.store.members()]
+        """As they are here: who asked has an answer because the change is applied here, and a member that is removed can ask nobody."""
+        return [member(info) for info in await self.store.members(linearizable=False)]
 
     async def add(self, request: messages.MemberAddRequest) -> messages.MemberAddResponse:
         added = await self.store.add_member(tuple(request.peerURLs), learner=request.isLearner)

@@ -100,8 +100,8 @@ async def test_members_join_are_promoted_leave_and_never_come_back(three: Proces
             await asyncio.sleep(0.05)
     await four.store.put(b"from-d", b"v")
 
-    # The leader leaves: another one takes over, and the removed one ends by itself.
-    await eventually(lambda: four.store.remove_member(leader.id), UnhealthyClusterError)
+    # The leader is asked to leave, and answers: another one takes over, and the removed one ends by itself.
+    await eventually(lambda: leader.store.remove_member(leader.id), UnhealthyClusterError)
     assert leader.process is not None
     async with asyncio.timeout(10):
         assert await leader.process.wait() == 1
