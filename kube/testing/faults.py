@@ -7,7 +7,7 @@ from kube.base.chance import Chance
 from kube.simulation.cluster import SimulatedCluster
 from kube.simulation.disk import PowerLossError
 from kube.simulation.network import CALM, Conditions
-from kube.simulation.process import CrashPoint, Host, Shape
+from kube.simulation.process import CrashPoint, Host, Process, Shape
 from kube.simulation.trace import Trace
 from kube.store.errors import StoreError
 from kube.store.reconfiguration import StandaloneStore
@@ -198,7 +198,7 @@ class Faults:
         elif len(cluster.processes) >= MOST_MEMBERS or (
             roll > 0.7 and len(cluster.processes) > LEAST_MEMBERS
         ):
-            change = cluster.remove_member(at, chance.choice(tuple(cluster.processes)))
+            change = self._remove(at, chance.choice(tuple(cluster.processes)), fail=chance.random() < 0.3)
         else:
             change = cluster.add_member(at)
         cluster.tasks.start(self._attempt(change), name="change members")
@@ -206,6 +206,12 @@ class Faults:
     async def _promote(self, store: StandaloneStore, learner: int) -> None:
         await store.promote_member(learner)
         self._trace.fault("members promoted", learner)
+
+    async def _remove(self, at: Process, member: int, *, fail: bool) -> None:
+        """``fail``: once its machine is gone, those that are left lose their power, and must not ask for it."""
+        await self._cluster.remove_member(at, member)
+        for process in tuple(self._cluster.processes.values()) if fail else ():
+            process.power.cut()
 
     async def _attempt(self, change: Awaitable[None]) -> None:
         """What the store refuses is refused; what it does not answer may have happened."""
