@@ -417,9 +417,9 @@ class WatchSession:
                 await self._end(watch, batch.error)
             elif not batch.events:
                 self._call.write(self._response(watch, batch.revision, b""))
+                await self._call.drain()
             else:
                 await self._write_events(watch, batch)
-            await self._call.drain()
         if watch.resume_revision and not watch.pending and self._watches.get(watch.id) is watch:
             self._subscribe(watch, watch.resume_revision)
 

@@ -193,11 +193,23 @@ class Connection:
 
     def send_data(self, stream: Stream, data: bytes) -> None:
         """At once as far as the windows allow. ``stream.queued`` tells what is left, which the caller is to bound."""
-        if stream.ended or not data:
+        size = len(data)
+        if stream.ended or not size:
+            return
+        if not (
+            stream.queue
+            or self._paused
+            or size > self._send_window
+            or size > stream.send_window
+            or size > self._max_frame
+        ):
+            self._send_window -= size
+            stream.send_window -= size
+            self._write(frames.frame(frames.DATA, 0, stream.id, data))
             return
         stream.queue.append(data)
-        stream.queued += len(data)
-        self._queued += len(data)
+        stream.queued += size
+        self._queued += size
         self._offer(stream)
         self._pump()
 
