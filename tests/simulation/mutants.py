@@ -82,6 +82,13 @@ MUTANTS = (
         "voted = raft.term != self._term",
         "vote and term survive a restart",
     ),
+    Mutant(
+        "change-of-members-forgotten-by-a-restart",
+        "raft/rawnode.py",
+        "self.changed = self._commit < self.raft.log.applied\n",
+        "self.changed = False\n",
+        "progress once faults stop",
+    ),
     # ---- raft: replication and commit
     Mutant(
         "commit-of-an-older-term-by-counting",
