@@ -24,6 +24,8 @@ from kube.store.raft.messages import InstallSnapshot
 
 HANDSHAKE_TIMEOUT = 2.0
 """Seconds for the other side to say who it is."""
+TURN = 1e-6
+"""Seconds: the loop's timers come after what sockets bring in the same turn."""
 REPEAT = 30.0
 MAX_SAID = 100
 """Different lines within ``REPEAT`` seconds; somebody who tries everything fills no log."""
@@ -286,6 +288,9 @@ class Listener:
 
     async def aclose(self) -> None:
         self._closed = True
+        # A timer's turn comes when what the loop has accepted is the server's already: asyncio loses the socket of whom it has accepted
+        # and not yet given to a server that is closed.
+        await asyncio.sleep(TURN)
         for server in self._servers:
             server.close()
         await asyncio.sleep(0)  # what was accepted just now has its protocol then

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -366,6 +367,21 @@ async def test_a_certificate_for_another_address_is_refused_by_who_dials(
     meet(one, moved)
     await until(lambda: "IP address mismatch" in caplog.text)
     assert one.network.active_since(2) is None
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["TLS", "plain"])
+@pytest.mark.parametrize("turns", range(5))
+async def test_whoever_dials_while_a_member_stops_is_hung_up_on(
+    node: Nodes, tmp_path: Path, turns: int, secure: bool
+) -> None:
+    one = await node(1, tls=Authority(tmp_path, "ca").member("one") if secure else None).listen()
+    with socket.create_connection(host_and_port(one.url)) as client:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await one.network.aclose()
+        client.setblocking(False)
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 1), 5) == b""
 
 
 class Accepted(asyncio.Transport):
