@@ -301,6 +301,45 @@ def test_no_window_is_ever_passed(steps: list[tuple[int, int]]) -> None:
     assert total == {1: 50_000, 3: 50_000}
 
 
+@given(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("say"), st.sampled_from([1, 3]), st.integers(1, 40_000)),
+            st.tuples(st.just("allow"), st.sampled_from([0, 1, 3]), st.integers(1, 40_000)),
+        ),
+        max_size=40,
+    )
+)
+def test_messages_of_a_stream_are_sent_in_their_order_within_windows_and_frames(
+    steps: list[tuple[str, int, int]],
+) -> None:
+    peer = Peer()
+    peer.send(setting(Setting.INITIAL_WINDOW_SIZE, 60_000))
+    calls = {stream: peer.open(stream) for stream in (1, 3)}
+    peer.got()
+    allowed = {0: frames.DEFAULT_WINDOW, 1: 60_000, 3: 60_000}
+    said = dict.fromkeys(calls, b"")
+    got = dict.fromkeys(calls, b"")
+    for number, (what, stream, size) in enumerate(
+        [*steps, ("allow", 1, 0), ("allow", 3, 0), ("allow", 0, 0)]
+    ):
+        if what == "say":
+            message = bytes([number]) * size
+            said[stream] += message
+            peer.connection.send_data(calls[stream].stream, message)
+        else:
+            increment = size or 2_000_000
+            allowed[stream] += increment
+            peer.send(window(stream, increment))
+        for kind, _, each, payload in peer.got():
+            assert kind == frames.DATA
+            assert len(payload) <= frames.DEFAULT_MAX_FRAME
+            got[each] += payload
+        assert all(said[each].startswith(got[each]) and len(got[each]) <= allowed[each] for each in calls)
+        assert sum(map(len, got.values())) <= allowed[0]
+    assert got == said
+
+
 # ---- what breaks a stream
 
 
