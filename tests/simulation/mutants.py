@@ -272,8 +272,8 @@ MUTANTS = (
     Mutant(
         "watch-event-duplicated-on-resume",
         "subscriptions.py",
-        "        self.next_revision = batch.revision + 1\n",
-        "        self.next_revision = batch.revision\n",
+        "self.next_revision = max(self.next_revision, self._store.resume_revision(self._watch))",
+        "self.next_revision = max(1, self._store.resume_revision(self._watch) - 1)",
         "watch: unique",
     ),
     Mutant(
