@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from kube.base.chance import Chance
 from kube.simulation.cluster import SimulatedCluster
@@ -133,7 +134,8 @@ class Faults:
         down = [member for member, host in cluster.hosts.items() if host is Host.DOWN]
         if down:
             member = self._chance.choice(down)
-            await cluster.process_of(member).boot(member)
+            with suppress(PowerLossError):  # the machine that fails meanwhile comes back with all its members
+                await cluster.process_of(member).boot(member)
             return
         member = self._some()
         if cluster.hosts[member] is Host.RUNNING and cluster.members[member] is not None:
