@@ -244,6 +244,11 @@ def _tend_garbage() -> None:
     gc.enable()
 
 
+def _counted(number: int, thing: str) -> str:
+    """``1 node``, ``2 nodes``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bool) -> None:
     facts = {
         "server": cluster.url,
@@ -253,10 +258,11 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
         "replicas": settings["replicas"],
         "store": "memory",
     }
-    where = f"{settings['replicas']} store replicas, in memory"
+    replicas = _counted(settings["replicas"], "store replica")
+    where = f"{replicas}, in memory"
     if "data_dir" in settings:
         facts["store"] = str(settings["data_dir"])
-        where = f"{settings['replicas']} store replicas in {settings['data_dir']}"
+        where = f"{replicas} in {settings['data_dir']}"
     if "store" in settings:
         facts["replicas"] = 0
         facts["store"] = f"etcd at {', '.join(settings['store'].endpoints)}"
@@ -269,7 +275,7 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
     else:
         click.echo(
             f"Kubernetes {KUBERNETES_GIT_VERSION} is ready at {cluster.url} "
-            f"({settings['nodes']} nodes, {where})"
+            f"({_counted(settings['nodes'], 'node')}, {where})"
         )
         click.echo(f"Try:  kubectl --kubeconfig {path} get nodes")
         if etcd is not None:

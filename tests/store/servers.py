@@ -1,6 +1,7 @@
 """Stores in processes of their own: real etcds, on free ports, with their data in a directory of the test's."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -61,6 +62,16 @@ class Server:
         self._log = directory / f"log-{port}"
         self._health = health
         self.process: subprocess.Popen[bytes] | None = None
+
+    def add_flags(self, *flags: str) -> None:
+        """From the next start on."""
+        self._command += flags
+
+    def lose_data(self) -> None:
+        """The disk is new. It does not run."""
+        for data in self._log.parent.iterdir():
+            if data.is_dir():
+                shutil.rmtree(data)
 
     def start(self) -> None:
         """Returns when it has a leader."""

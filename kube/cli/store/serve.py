@@ -19,6 +19,8 @@ from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
 from kube.cli.runner import end_at_ctrl_c, run
 
+KEEPALIVE_INTERVAL: Final = 7_200.0
+"""Seconds, for an interval of 0: etcd leaves it to grpc then."""
 DEFAULT_URL: Final = "http://127.0.0.1:2379"
 _NUMBER: Final = r"(\d+(?:\.\d+)?)"
 _DURATION: Final = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?")
@@ -239,7 +241,7 @@ def server_config(flags: dict[str, Any]) -> Any:
             max_concurrent_streams=streams, min_ping_interval=seconds(flags["grpc_keepalive_min_time"])
         ),
         max_request_bytes=flags["max_request_bytes"] or MAX_REQUEST_BYTES,
-        keepalive_interval=seconds(flags["grpc_keepalive_interval"]),
+        keepalive_interval=seconds(flags["grpc_keepalive_interval"]) or KEEPALIVE_INTERVAL,
         keepalive_timeout=max(1.0, seconds(flags["grpc_keepalive_timeout"])),
     )
 

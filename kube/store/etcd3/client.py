@@ -1,11 +1,13 @@
 """Calls of etcd's services: which member is asked, what is asked again, and what its failures are called.
 
 A read is asked again at another member until the request timeout. A write is sent again only when it is certain that it was not
-applied: it never left, or no leader took it. What the header of an answer says is kept: ids, term, newest revision.
+applied: it never left, or no leader took it. What the header of an answer says is kept: ids, term, newest revision. An
+etcd that turns out to be another one than before is not asked again: what watches and caches hold is not of it.
 """
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 import grpc
 import grpc.aio
@@ -22,6 +24,7 @@ from kube.store.etcd3.errors import (
     INVALID_TOKEN,
     NOTHING,
     AccessDeniedError,
+    AnotherStoreError,
     Asked,
     ConnectionLostError,
     UnexpectedError,
@@ -45,6 +48,8 @@ _RETRY: Final = Backoff(initial=0.05, cap=0.5)
 _ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError)
 _NOT_APPLIED: Final = (UnreachableError, NoLeaderError)
 _LEADER_WANTED: Final = ("hasleader", "true")
+_LINEARIZABLE: Final = frozenset(KV + method for method in ("Range", "Put", "DeleteRange", "Txn"))
+"""Their answers are never behind what was known when they were asked."""
 
 
 class Client:
@@ -63,6 +68,9 @@ class Client:
         self._reads = 0
         self._shared: asyncio.Future[int | StoreError] | None = None
         self._tasks = TaskOwner("etcd3 client")
+        self.replaced: AnotherStoreError | None = None
+        self.on_replaced: Callable[[AnotherStoreError], None] = lambda _: None
+        """Called once, when ``replaced`` is set."""
         self._connected: bool | None = None
         """Whether an endpoint could be reached when last one was tried; None before there was one."""
 
@@ -92,6 +100,9 @@ class Client:
         self, endpoint: Endpoint, path: str, request: Any, asked: Asked = NOTHING, *, seconds: float = 0.0
     ) -> Any:
         """Once, at one member. Raises StoreError."""
+        if self.replaced is not None:
+            raise self.replaced
+        floor = self.revision if path in _LINEARIZABLE and not getattr(request, "serializable", False) else 0
         try:
             response = await endpoint.method(path)(
                 request,
@@ -102,7 +113,7 @@ class Client:
             raise self._failure(error, asked, endpoint) from None
         if endpoint.failures:
             self.endpoints.worked(endpoint)
-        self._note(response.header)
+        self._note(response.header, floor, endpoint)
         return response
 
     async def metadata(self, endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
@@ -141,6 +152,8 @@ class Client:
     def _may_repeat(self, error: StoreError, is_write: bool) -> bool:
         if isinstance(error, AccessDeniedError):
             return error.detail.startswith(INVALID_TOKEN)
+        if isinstance(error, AnotherStoreError):
+            return False
         if is_write:
             return isinstance(error, _NOT_APPLIED)
         if isinstance(error, UnexpectedError):
@@ -165,10 +178,27 @@ class Client:
         """How long one of several members may take for a read before the next is asked."""
         return self.config.request_timeout / 2
 
-    def _note(self, header: Any) -> None:
+    def _note(self, header: Any, floor: int, endpoint: Endpoint) -> None:
+        """Raises AnotherStoreError for a revision below ``floor``, or another cluster's id."""
+        if not header.cluster_id:
+            return  # MoveLeader's answer, say, has an empty one
+        if self.cluster_id and header.cluster_id != self.cluster_id:
+            self._is_replaced(
+                endpoint, f"its cluster id is {header.cluster_id:x}, it was {self.cluster_id:x}"
+            )
+        if header.revision < floor:
+            self._is_replaced(endpoint, f"its revision is {header.revision}, it was {floor}")
         self.cluster_id, self.member_id = header.cluster_id, header.member_id
         self.raft_term = header.raft_term
         self.saw(header.revision)
+
+    def _is_replaced(self, endpoint: Endpoint, detail: str) -> NoReturn:
+        error = AnotherStoreError(endpoint.address, detail)
+        if self.replaced is None:
+            self.replaced = error
+            log.error("etcd was replaced or restored", endpoint=endpoint.address, detail=detail)
+            self.on_replaced(error)
+        raise error
 
     def saw(self, revision: int) -> None:
         self.revision = max(self.revision, revision)

@@ -50,6 +50,24 @@ class AccessDeniedError(StoreError):
         return self.detail
 
 
+class AnotherStoreError(StoreError):
+    """What answers is not what was there before: another cluster, or one that went back behind what this client has seen."""
+
+    code = Code.DATA_LOSS
+    maybe_applied = True
+
+    def __init__(self, endpoint: str, detail: str) -> None:
+        super().__init__()
+        self.endpoint = endpoint
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return (
+            f"etcd at {self.endpoint} was replaced or restored: {self.detail}; "
+            "start again to go on with what it holds now"
+        )
+
+
 class QuotaReachedError(errors.NoSpaceError):
     """etcd refuses a write for its quota before it proposes it, or, where others were faster, says so of one that it has applied
     (its ``quotaApplierV3``). Nobody can tell which.

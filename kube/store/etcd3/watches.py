@@ -45,6 +45,7 @@ class Watches:
         self._closed = False
         self._nudging = False
         self._sweeping = False
+        client.on_replaced = self._replaced
 
     def __len__(self) -> int:
         return sum(len(feed) for feed in self._feeds.values())
@@ -156,6 +157,15 @@ class Watches:
             if each is feed:
                 del self._feeds[flag]
         feed.close(error)
+
+    def _replaced(self, error: StoreError) -> None:
+        """The revisions that the feeds wait for are those of a store that is no more."""
+        for feed in tuple(self._feeds.values()):
+            self._readers[feed].cancel()
+            for subscription in feed.subscriptions():
+                if subscription.catching_up is not None:
+                    subscription.catching_up.cancel()
+            self._end(feed, error)
 
     def _failed(self, task: "asyncio.Task[Any]", exception: BaseException) -> None:
         """What no part of this expects must not leave watches that wait for ever."""

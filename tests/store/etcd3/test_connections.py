@@ -11,7 +11,7 @@ import pytest
 from kube.base.clock import SystemClock
 from kube.store.errors import CompactedError, RequestTimeoutError, StoppedError, StoreError
 from kube.store.etcd3.config import Etcd3Config
-from kube.store.etcd3.errors import UnreachableError
+from kube.store.etcd3.errors import AnotherStoreError, UnreachableError
 from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import Event, WatchBatch
 from tests.store.peer.proxy import Proxy
@@ -271,6 +271,31 @@ async def test_a_watch_whose_history_is_gone_says_so(server: Server) -> None:
             stream = await store.watch(b"k", b"", 2, prev_kv=prev_kv)
             with pytest.raises(CompactedError):
                 await stream.next()
+
+
+@pytest.mark.parametrize("how", ["same members, nothing in it", "another cluster"])
+async def test_an_etcd_that_was_replaced_is_not_taken_for_the_one_before(server: Server, how: str) -> None:
+    """Its revisions mean something else: watches would wait for what never comes, and caches hold what is not there."""
+    async with connected(server.endpoint) as store:
+        for number in range(5):
+            await store.put(b"k%d" % number, b"v")
+        live = await store.watch(b"k", b"l")
+        future = await store.watch(b"k", b"l", 100)
+        server.kill()
+        server.lose_data()
+        if how == "another cluster":
+            server.add_flags("--initial-cluster-token", "other")
+        server.start()
+        with pytest.raises(AnotherStoreError, match=r"replaced or restored.*start again"):
+            await store.range(b"k", b"l")
+        for watch in (live, future):
+            async with asyncio.timeout(5):
+                with pytest.raises(AnotherStoreError):
+                    await watch.next()
+        with pytest.raises(AnotherStoreError):
+            await store.put(b"k", b"w")
+    async with connected(server.endpoint) as store:
+        assert (await store.range(b"k", b"l")).count == 0
 
 
 async def test_who_shares_an_answer_is_told_of_its_failure_too(server: Server) -> None:
