@@ -129,8 +129,8 @@ MUTANTS = (
         "commit-past-the-append",
         "raft/follower.py",
         "commit = message.commit if message.commit < last else last",
-        "commit = min(message.commit, log.last_index)",
-        "state machine safety",
+        "commit = message.commit",
+        "what is committed is there",
     ),
     Mutant(
         "snapshot-keeps-the-log",
