@@ -134,7 +134,7 @@ class Client:
         code, details = await call.code(), await call.details()
         if code is grpc.StatusCode.OK:
             self.endpoints.failed(endpoint)
-            return ConnectionLostError("the member has closed the stream")
+            return ConnectionLostError(endpoint.address, "the member has closed the stream")
         return self._judge(code, details or "", NOTHING, endpoint)
 
     def _failure(self, error: grpc.aio.AioRpcError, asked: Asked, endpoint: Endpoint) -> StoreError:

@@ -29,12 +29,13 @@ class ConnectionLostError(StoreError):
 
     maybe_applied = True
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, endpoint: str, detail: str) -> None:
         super().__init__()
+        self.endpoint = endpoint
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"the connection to etcd was lost: {self.detail}"
+        return f"the connection to etcd at {self.endpoint} was lost: {self.detail}"
 
 
 class AccessDeniedError(StoreError):
@@ -181,7 +182,7 @@ def from_rpc(code: str, detail: str, asked: Asked, endpoint: str) -> StoreError:
     if code == "UNAVAILABLE":
         if any(words in detail for words in _NOT_CONNECTED):
             return UnreachableError((endpoint,), detail)
-        return ConnectionLostError(detail)
+        return ConnectionLostError(endpoint, detail)
     if code == "DEADLINE_EXCEEDED":
         return errors.RequestTimeoutError()
     if code == "RESOURCE_EXHAUSTED" and _TOO_LARGE in detail:
