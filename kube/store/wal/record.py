@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from kube.store.errors import CorruptError
+from kube.store.wal.checksums import StretchSums
 
 MAGIC = b"\xa7wal"
 _FRAME = struct.Struct("<4sIII")
@@ -43,13 +44,14 @@ class Record(Struct, frozen=True):
 
 def frame(payload: bytes, *, offset: int, synced: int, salt: int) -> bytes:
     """The bytes of a record that is to stand at ``offset`` of its segment."""
-    head = _FRAME.pack(MAGIC, len(payload), synced, 0)
-    crc = zlib.crc32(payload, zlib.crc32(head, _seed(offset, salt)))
+    crc = zlib.crc32(payload, _head_crc(len(payload), synced, offset=offset, salt=salt))
     return b"".join((_FRAME.pack(MAGIC, len(payload), synced, crc), payload))
 
 
-def _seed(offset: int, salt: int) -> int:
-    return (salt + offset * _SPREAD) & 0xFFFFFFFF
+def _head_crc(length: int, synced: int, *, offset: int, salt: int) -> int:
+    """What the CRC of the payload goes on from."""
+    seed = (salt + offset * _SPREAD) & 0xFFFFFFFF
+    return zlib.crc32(_FRAME.pack(MAGIC, length, synced, 0), seed)
 
 
 def record_at(data: memoryview, offset: int, salt: int) -> tuple[Record, int] | None:
@@ -67,9 +69,9 @@ def record_at(data: memoryview, offset: int, salt: int) -> tuple[Record, int] | 
 def is_sound(head: bytes | memoryview, payload: bytes | memoryview, *, offset: int, salt: int) -> bool:
     """Whether the first FRAME_BYTES of a record and what follows them are what was written at ``offset``."""
     magic, length, synced, crc = _FRAME.unpack(head)
-    if len(payload) != length:
+    if magic != MAGIC or len(payload) != length:
         return False
-    expected = zlib.crc32(payload, zlib.crc32(_FRAME.pack(magic, length, synced, 0), _seed(offset, salt)))
+    expected = zlib.crc32(payload, _head_crc(length, synced, offset=offset, salt=salt))
     return bool(crc == expected)
 
 
@@ -101,11 +103,27 @@ def check_tail(file: str, data: memoryview, end: int, *, synced: int, salt: int,
         return 0
     if sealed:
         raise DamagedError(file, end, "a record is damaged, and another segment follows")
-    whole = bytes(data)
-    at = whole.find(MAGIC, end + 1)
-    while at >= 0:
-        found = record_at(data, at, salt)
-        if found is not None and found[1] > end:
-            raise DamagedError(file, end, f"a record is damaged, and a sound one follows at offset {at}")
-        at = whole.find(MAGIC, at + 1)
+    at = _sound_behind(data, end, salt)
+    if at is not None:
+        raise DamagedError(file, end, f"a record is damaged, and a sound one follows at offset {at}")
     return torn
+
+
+def _sound_behind(data: memoryview, end: int, salt: int) -> int | None:
+    """Where a sound record begins that was written after more than ``end`` bytes were synced.
+
+    Values may hold as many headers as fit into them, each of which claims all that follows: so none is summed up by itself.
+    """
+    whole = bytes(data)
+    sums = StretchSums(memoryview(whole)[end:])
+    last = len(whole) - FRAME_BYTES + len(MAGIC)
+    at = whole.find(MAGIC, end + 1, last)
+    while at >= 0:
+        _, length, synced, crc = _FRAME.unpack_from(whole, at)
+        start = at + FRAME_BYTES
+        if end < synced <= at and start + length <= len(whole):
+            seed = _head_crc(length, synced, offset=at, salt=salt)
+            if sums.crc(start - end, start + length - end, seed) == crc:
+                return at
+        at = whole.find(MAGIC, at + 1, last)
+    return None
