@@ -1,9 +1,10 @@
-"""Which watches want a key: found by hash for single keys, by one binary search for prefixes, by search only for other ranges."""
+"""Which watches want a key: found by hash for single keys, by one binary search for prefixes, in an interval tree for other ranges."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from typing import Generic, TypeVar
 
 from kube.store.kv import ALL_KEYS_END, prefix_end
+from kube.store.mvcc.interval_tree import IntervalTree
 
 T = TypeVar("T")
 
@@ -20,9 +21,11 @@ class _Prefix(Generic[T]):
 
 
 class WatchIndex(Generic[T]):
-    """Items filed under [key, range_end). A lookup costs a hash and a binary search, whatever the number of prefixes in use."""
+    """Items filed under [key, range_end). A lookup costs a hash and a binary search, whatever the number of prefixes in use, and
+    O(log n) for each of n other ranges that holds the key.
+    """
 
-    __slots__ = ("_keys", "_nodes", "_prefixes", "_ranges")
+    __slots__ = ("_intervals", "_keys", "_nodes", "_prefixes", "_ranges", "_starts")
 
     def __init__(self) -> None:
         self._keys: dict[bytes, dict[T, None]] = {}
@@ -31,6 +34,11 @@ class WatchIndex(Generic[T]):
         self._nodes: list[_Prefix[T]] = []
         """In the order of ``_prefixes``."""
         self._ranges: dict[tuple[bytes, bytes], dict[T, None]] = {}
+        """What is neither, each also in one of the next two."""
+        self._intervals: IntervalTree[dict[T, None]] = IntervalTree()
+        """With an end."""
+        self._starts: list[bytes] = []
+        """Of those without, sorted."""
 
     def __bool__(self) -> bool:
         return bool(self._keys or self._prefixes or self._ranges)
@@ -40,7 +48,7 @@ class WatchIndex(Generic[T]):
         if not range_end:
             self._keys.setdefault(key, {})[item] = None
         elif prefix is None:
-            self._ranges.setdefault((key, range_end), {})[item] = None
+            self._range(key, range_end)[item] = None
         else:
             self._node(prefix).items[item] = None
 
@@ -50,6 +58,8 @@ class WatchIndex(Generic[T]):
             _discard(self._keys, key, item)
         elif prefix is None:
             _discard(self._ranges, (key, range_end), item)
+            if (key, range_end) not in self._ranges:
+                self._drop_range(key, range_end)
         else:
             node = self._node(prefix)
             del node.items[item]
@@ -57,7 +67,9 @@ class WatchIndex(Generic[T]):
                 self._drop(node)
 
     def matching(self, key: bytes) -> list[T]:
-        """Single keys first, then prefixes, the shortest first, then other ranges."""
+        """Single keys first, then prefixes, the shortest first, then other ranges: those without an end, then the others, each
+        by where they begin.
+        """
         found: list[T] = []
         of_key = self._keys.get(key)
         if of_key is not None:
@@ -68,10 +80,33 @@ class WatchIndex(Generic[T]):
                 found.extend(node.items)
             else:
                 _extend(found, node)
-        for (start, end), items in self._ranges.items():
-            if start <= key and (end == ALL_KEYS_END or key < end):
-                found.extend(items)
+        if self._ranges:
+            self._extend_by_ranges(found, key)
         return found
+
+    # ---- other ranges
+
+    def _range(self, key: bytes, range_end: bytes) -> dict[T, None]:
+        items = self._ranges.get((key, range_end))
+        if items is None:
+            items = self._ranges[key, range_end] = {}
+            if range_end == ALL_KEYS_END:
+                insort(self._starts, key)
+            else:
+                self._intervals.add(key, range_end, items)
+        return items
+
+    def _drop_range(self, key: bytes, range_end: bytes) -> None:
+        if range_end == ALL_KEYS_END:
+            del self._starts[bisect_left(self._starts, key)]
+        else:
+            self._intervals.remove(key, range_end)
+
+    def _extend_by_ranges(self, found: list[T], key: bytes) -> None:
+        for start in self._starts[: bisect_right(self._starts, key)]:
+            found.extend(self._ranges[start, ALL_KEYS_END])
+        for items in self._intervals.holding(key):
+            found.extend(items)
 
     # ---- prefixes
 
