@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -12,7 +11,7 @@ from typing import Any, Final
 import click
 
 from kube.cli.errors import CommandError
-from kube.cli.runner import end_at_ctrl_c, run
+from kube.cli.runner import at_signals, end_at_ctrl_c, run, until
 
 Start = Callable[[Any, Any, contextlib.AsyncExitStack], Awaitable[None]]
 """Starts a component in an actor system, over a transport. What the stack holds is closed when the actors have stopped."""
@@ -135,10 +134,7 @@ async def _serve(what: str, connection: Any, start: Start) -> None:
     from kube.client.http import HTTPTransport  # noqa: PLC0415  # as above
 
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
-            loop.add_signal_handler(number, stopped.set)
+    at_signals(stopped.set)
     clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
         transport = HTTPTransport(connection, clock=clock)
@@ -148,13 +144,7 @@ async def _serve(what: str, connection: Any, start: Start) -> None:
             await start(system, transport, stack)
             click.echo(f"The {what} runs against {connection.server}")
             sys.stdout.flush()
-            failing = system.wait()
-            watcher = asyncio.ensure_future(failing)  # noqa: TID251  # a process of its own; cancelled below
-            watcher.add_done_callback(lambda _: stopped.set())
-            await stopped.wait()
-            if watcher.done():
-                watcher.result()
-            watcher.cancel()
+            await until(stopped, system.wait())
 
 
 async def _reach(transport: Any, connection: Any) -> None:

@@ -1,9 +1,10 @@
-"""Runs a command's coroutine in a process of its own: on uvloop where there is one."""
+"""Runs a command's coroutine in a process of its own, on uvloop where there is one, until it is told to stop."""
 
 import asyncio
+import contextlib
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,14 @@ def end_at_ctrl_c() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def at_signals(stop: Callable[[], object]) -> None:
+    """On a running loop: from now on Ctrl-C and SIGTERM call ``stop``. (On Windows there is nothing but the exception.)"""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stop)
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """asyncio.run, on uvloop where it is installed (not on Windows)."""
     try:
@@ -27,3 +36,21 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(main)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
+
+
+async def until(
+    stopped: asyncio.Event,
+    running: Coroutine[Any, Any, object],
+    waiting: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Until ``stopped`` is set, or ``running`` is over, whose error is raised. ``waiting``: what returns when it is set, and does
+    something meanwhile.
+    """
+    failing = asyncio.ensure_future(running)  # noqa: TID251  # a process of its own; cancelled below
+    failing.add_done_callback(lambda _: stopped.set())
+    try:
+        await (stopped.wait() if waiting is None else waiting())
+        if failing.done() and not failing.cancelled():
+            failing.result()
+    finally:
+        failing.cancel()

@@ -1,13 +1,12 @@
 """``kube up``: a cluster in the foreground, in a process that belongs to it."""
 
 import asyncio
-import contextlib
 import gc
 import json
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +15,8 @@ import click
 from kube.base.version import KUBERNETES_GIT_VERSION
 from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
-from kube.cli.runner import end_at_ctrl_c, run
+from kube.cli.extra import require_etcd
+from kube.cli.runner import at_signals, end_at_ctrl_c, run, until
 
 DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
 REPLICAS: Final = (1, 3, 5)
@@ -109,7 +109,7 @@ def up(  # noqa: PLR0917  # click passes them by name
             raise click.UsageError(
                 "--etcd-port serves the store of this process; with --store ask that etcd itself"
             )
-        _check_etcd_extra()
+        require_etcd()
         settings["etcd_listen"] = (ETCD_HOST, etcd_port)
     target = path.expanduser()
     _check_writable(target)
@@ -150,16 +150,6 @@ def _etcd(url: str, ca_file: str, cert_file: str, key_file: str) -> Any:
         raise CommandError(str(error)) from None
 
 
-def _check_etcd_extra() -> None:
-    """Raises CommandError with the command that installs what is missing."""
-    from kube.store.etcdpb.extra import MESSAGES, MissingExtraError, require_etcd_extra  # noqa: PLC0415  # as above
-
-    try:
-        require_etcd_extra(MESSAGES)
-    except MissingExtraError as error:
-        raise CommandError(str(error)) from None
-
-
 def _import_parts() -> None:
     """Import the cluster. Nothing here multiplies matrices: numpy's threads for that take half as long to start as numpy."""
     is_given = BLAS_THREADS in os.environ
@@ -193,10 +183,7 @@ async def _serve(settings: dict[str, Any], path: Path, target: Path, *, as_json:
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
-            loop.add_signal_handler(number, stopped.set)
+    at_signals(stopped.set)
     cluster = Cluster(**settings)
     try:
         if not await _unless(stopped, cluster.start, ListenError):
@@ -285,16 +272,9 @@ def _announce(cluster: Any, settings: dict[str, Any], path: Path, *, as_json: bo
 
 async def _until(stopped: asyncio.Event, cluster: Any, *, live: bool) -> None:
     """Wait for Ctrl-C, with a live line on a terminal. Raises what makes the cluster fail."""
-    failing = asyncio.ensure_future(cluster.wait())  # noqa: TID251  # cancelled below
-    failing.add_done_callback(lambda _: stopped.set())
-    try:
-        if live:
-            from kube.cli.live import follow  # noqa: PLC0415  # rich, for terminals alone
+    follow: Callable[[], Awaitable[None]] | None = None
+    if live:
+        from kube.cli import live as line  # noqa: PLC0415  # rich, for terminals alone
 
-            await follow(cluster, stopped)
-        else:
-            await stopped.wait()
-        if failing.done() and not failing.cancelled():
-            failing.result()
-    finally:
-        failing.cancel()
+        follow = partial(line.follow, cluster, stopped)
+    await until(stopped, cluster.wait(), follow)

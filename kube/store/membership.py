@@ -2,19 +2,17 @@
 
 Pure. The table is part of the state machine: every replica applies the same changes to it, from the same entries of the log.
 The rules are etcd's (``server/etcdserver/api/membership``: ValidateConfigurationChange, IsReadyToAddVotingMember and its
-siblings); the addresses are those of its flags ``--initial-cluster`` and ``--listen-peer-urls``.
+siblings).
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec.structs import replace
 
 from kube.store.errors import (
-    BadMemberURLsError,
     MemberExistsError,
     MemberNotFoundError,
     MemberNotLearnerError,
@@ -61,13 +59,10 @@ class MemberTable(msgspec.Struct, frozen=True):
         """Raises MemberNotFoundError (an id that was removed, too), MemberExistsError, PeerURLExistsError, MemberNotLearnerError,
         TooManyLearnersError.
         """
-        self._changed(change)
+        self.changed(change)
 
     def changed(self, change: ConfChange) -> "MemberTable":
         """The table after the change. Raises as ``check``."""
-        return self._changed(change)
-
-    def _changed(self, change: ConfChange) -> "MemberTable":
         context = change.context if isinstance(change.context, tuple) else ()
         infos = {info.id: info for info in context}
         table = self
@@ -174,71 +169,6 @@ def cluster_id(members: Iterable[int]) -> int:
 
 def _hash(data: bytes) -> int:
     return int.from_bytes(hashlib.sha1(data, usedforsecurity=False).digest()[:8], "big") or 1
-
-
-# ---- addresses
-
-
-class AddressError(ValueError):
-    """The text is not what it should be; the message says why, in one line."""
-
-
-def parse_urls(text: str) -> tuple[str, ...]:
-    """``http://host:port`` and ``https://host:port``, separated by commas; sorted. Raises AddressError."""
-    return tuple(sorted(_checked_url(each.strip()) for each in text.split(",")))
-
-
-def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        raise AddressError(f"{url!r} is not a URL: http://HOST:PORT or https://HOST:PORT is wanted")
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    if not parts.hostname or port is None:
-        raise AddressError(f"{url!r} has no HOST:PORT")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
-        raise AddressError(f"{url!r} has more than a scheme, a host and a port")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def host_and_port(url: str) -> tuple[str, int]:
-    """Of a URL that ``parse_urls`` has returned."""
-    parts = urlsplit(url)
-    assert parts.hostname is not None
-    assert parts.port is not None
-    return parts.hostname, parts.port
-
-
-def is_secure(url: str) -> bool:
-    return url.startswith("https:")
-
-
-def checked_member_urls(urls: Iterable[str]) -> tuple[str, ...]:
-    """What somebody wants to add or to update a member with. Raises BadMemberURLsError."""
-    try:
-        checked = tuple(sorted(_checked_url(url) for url in urls))
-    except AddressError:
-        raise BadMemberURLsError from None
-    if not checked:
-        raise BadMemberURLsError
-    return checked
-
-
-def parse_initial_cluster(text: str) -> dict[str, tuple[str, ...]]:
-    """``name=url,name=url,…`` as name to sorted URLs; a name may come more than once. Raises AddressError."""
-    found: dict[str, list[str]] = {}
-    for part in text.split(","):
-        name, equals, url = part.strip().partition("=")
-        if not equals or not name:
-            raise AddressError(f"{part.strip()!r} in the initial cluster is not NAME=URL")
-        found.setdefault(name, []).append(_checked_url(url))
-    urls = [url for each in found.values() for url in each]
-    twice = next((url for url in urls if urls.count(url) > 1), None)
-    if twice is not None:
-        raise AddressError(f"{twice} is there twice in the initial cluster")
-    return {name: tuple(sorted(each)) for name, each in found.items()}
 
 
 def initial_members(cluster: Mapping[str, tuple[str, ...]], token: str) -> tuple[MemberInfo, ...]:

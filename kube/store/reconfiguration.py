@@ -11,12 +11,13 @@ from kube.base.logging import get_logger
 from kube.store.errors import NotEnoughStartedError, StoreError, UnhealthyClusterError
 from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
-from kube.store.membership import MemberTable, checked_member_urls, member_id
+from kube.store.membership import MemberTable, member_id
 from kube.store.peer.network import PeerNetwork
 from kube.store.raft.messages import ConfChange, ConfChangeSingle, ConfChangeType
 from kube.store.replicas import StoreConfig
 from kube.store.requests import MemberAttributes, size_of
 from kube.store.standalone import CHANGE_BYTES, Standalone
+from kube.store.urls import checked_member_urls
 
 HEALTH_INTERVAL = 5.0
 """Seconds that all members must have been connected before a member may be added or removed (etcd's HealthInterval)."""

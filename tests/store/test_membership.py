@@ -1,11 +1,10 @@
-"""The table of members: etcd's rules for its changes, ids, addresses."""
+"""The table of members: etcd's rules for its changes, and ids."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kube.store.errors import (
-    BadMemberURLsError,
     MemberExistsError,
     MemberNotFoundError,
     MemberNotLearnerError,
@@ -15,18 +14,14 @@ from kube.store.errors import (
 )
 from kube.store.kv import MemberInfo
 from kube.store.membership import (
-    AddressError,
     MemberTable,
-    checked_member_urls,
     cluster_id,
-    host_and_port,
     initial_members,
     member_id,
-    parse_initial_cluster,
-    parse_urls,
     refused,
 )
 from kube.store.raft.messages import ConfChange, ConfChangeSingle, ConfChangeType
+from kube.store.urls import parse_initial_cluster
 
 ADD, LEARNER = ConfChangeType.ADD_NODE, ConfChangeType.ADD_LEARNER_NODE
 REMOVE, UPDATE = ConfChangeType.REMOVE_NODE, ConfChangeType.UPDATE_NODE
@@ -188,50 +183,6 @@ def test_ids_depend_on_urls_token_and_the_time_of_adding() -> None:
     assert len(ids) == 4
     assert all(0 < id_ < 1 << 64 for id_ in ids)
     assert cluster_id([1, 2]) == cluster_id([2, 1]) != cluster_id([1, 3])
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        pytest.param("localhost:2380", "is not a URL", id="no scheme"),
-        pytest.param("ftp://h:1", "is not a URL", id="another scheme"),
-        pytest.param("http://host", "no HOST:PORT", id="no port"),
-        pytest.param("http://:1", "no HOST:PORT", id="no host"),
-        pytest.param("http://h:99999", "no HOST:PORT", id="port out of range"),
-        pytest.param("http://h:1/path", "more than a scheme", id="path"),
-        pytest.param("http://u:p@h:1", "more than a scheme", id="user"),
-        pytest.param("", "is not a URL", id="empty"),
-    ],
-)
-def test_a_bad_url_is_refused_with_the_reason(text: str, reason: str) -> None:
-    with pytest.raises(AddressError, match=reason):
-        parse_urls(text)
-    with pytest.raises(BadMemberURLsError):
-        checked_member_urls((text,))
-
-
-def test_no_url_at_all_is_refused() -> None:
-    with pytest.raises(BadMemberURLsError):
-        checked_member_urls(())
-
-
-def test_urls_are_sorted_and_bare() -> None:
-    assert parse_urls("https://b:2/, http://a:1") == ("http://a:1", "https://b:2")
-    assert host_and_port("http://[::1]:2380") == ("::1", 2380)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        pytest.param("a", "not NAME=URL", id="no url"),
-        pytest.param("=http://h:1", "not NAME=URL", id="no name"),
-        pytest.param("a=b", "is not a URL", id="bad url"),
-        pytest.param("a=http://h:1,b=http://h:1", "is there twice", id="one url for two"),
-    ],
-)
-def test_a_bad_initial_cluster_is_refused_with_the_reason(text: str, reason: str) -> None:
-    with pytest.raises(AddressError, match=reason):
-        parse_initial_cluster(text)
 
 
 def test_the_initial_cluster_gives_every_member_the_same_ids() -> None:

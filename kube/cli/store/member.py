@@ -3,29 +3,28 @@
 import asyncio
 import contextlib
 import json
-import signal
 import sys
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import click
 
 from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
-from kube.cli.runner import end_at_ctrl_c, run
-from kube.cli.store.serve import (
-    DEFAULT_URL,
+from kube.cli.extra import require_etcd
+from kube.cli.runner import at_signals, end_at_ctrl_c, run, until
+from kube.cli.store.api import (
+    PEM_FILE,
     Tls,
     api_options,
     auto_compaction,
     client_urls,
     listen,
-    parse_urls,
+    listen_urls,
     retention,
     server_config,
     store_limits,
-    until,
 )
+from kube.store.urls import AddressError, parse_initial_cluster, parse_urls
 
 DEFAULT_PEER_URL: Final = "http://127.0.0.1:2380"
 TICKS: Final = 2
@@ -33,7 +32,6 @@ TICKS: Final = 2
 HAND_OVER_SECONDS: Final = 0.7
 FAREWELL_SECONDS: Final = 0.5
 """Between the moment at which a member learns that it was removed and its end: what it still has to say goes out."""
-_FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command()
@@ -70,27 +68,16 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
     show_default=True,
     help="Stores with different tokens never take each other's members for their own.",
 )
+@click.option("--peer-cert-file", type=PEM_FILE, help="This member's certificate for its peers, PEM.")
+@click.option("--peer-key-file", type=PEM_FILE, help="Its private key, PEM.")
 @click.option(
-    "--listen-client-urls",
-    default=DEFAULT_URL,
-    show_default=True,
-    help="Where to serve clients, separated by commas; port 0 picks a free one.",
+    "--peer-trusted-ca-file", type=PEM_FILE, help="The authority of the members' certificates, PEM."
 )
-@click.option(
-    "--advertise-client-urls", help="What the members' list tells clients; by default where it listens."
-)
-@click.option("--peer-cert-file", type=_FILE, help="This member's certificate for its peers, PEM.")
-@click.option("--peer-key-file", type=_FILE, help="Its private key, PEM.")
-@click.option("--peer-trusted-ca-file", type=_FILE, help="The authority of the members' certificates, PEM.")
 @click.option(
     "--peer-client-cert-auth",
     is_flag=True,
     help="Let only members in that have a certificate of that authority.",
 )
-@click.option("--cert-file", type=_FILE, help="The certificate for clients, PEM, for https URLs.")
-@click.option("--key-file", type=_FILE, help="Its private key, PEM.")
-@click.option("--trusted-ca-file", type=_FILE, help="The authority of clients' certificates, PEM.")
-@click.option("--client-cert-auth", is_flag=True, help="Serve only who has a certificate of that authority.")
 @click.option(
     "--snapshot-count",
     default=10_000,
@@ -115,26 +102,13 @@ _FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
     help="Refuse changes of members that the members who run now could not survive.",
 )
 @api_options
-@click.option("--output", "-o", type=click.Choice(["text", "json"]), default="text", show_default=True)
-@click.option(
-    "--log-level",
-    default="warning",
-    show_default=True,
-    type=click.Choice(["debug", "info", "warning", "error"]),
-)
 def member(log_level: str, **flags: Any) -> None:
     """Run one member of a store whose other members run elsewhere, and serve etcd's gRPC API. Ctrl-C stops it.
 
     Every member of a new store is started with the same --initial-cluster.
     """
-    from kube.store.etcdpb.extra import MissingExtraError, require_etcd_extra  # noqa: PLC0415  # help comes without it
-
-    try:
-        require_etcd_extra()
-    except MissingExtraError as error:
-        raise CommandError(str(error)) from None
-    from kube.base import logging  # noqa: PLC0415  # as above
-    from kube.store.membership import AddressError  # noqa: PLC0415  # as above
+    require_etcd()
+    from kube.base import logging  # noqa: PLC0415  # help comes without it
 
     end_at_ctrl_c()
     logging.configure(level=log_level.upper())
@@ -149,7 +123,6 @@ def member(log_level: str, **flags: Any) -> None:
 
 def _initial_cluster(flags: dict[str, Any]) -> Any:
     """Raises AddressError."""
-    from kube.store.membership import parse_initial_cluster, parse_urls  # noqa: PLC0415  # as above
     from kube.store.peer.bootstrap import InitialCluster  # noqa: PLC0415  # as above
 
     name = flags["name"]
@@ -211,10 +184,7 @@ async def _run(flags: dict[str, Any]) -> None:
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
     stopped = _Stop()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(NotImplementedError):  # Windows has KeyboardInterrupt alone
-            loop.add_signal_handler(number, stopped.signal)
+    at_signals(stopped.signal)
     async with stopped, contextlib.AsyncExitStack() as parts:
         guard = StallGuard(SystemClock())
         guard.start()
@@ -285,20 +255,16 @@ class _MemberProcess:
         self._server_config = server_config(flags)
         self._kept = retention(flags)
         self._client_urls = client_urls(flags)
-        self._client_tls = Tls(
-            flags["cert_file"], flags["key_file"], flags["trusted_ca_file"], flags["client_cert_auth"]
-        )
-        self._metrics_urls = parse_urls(flags["listen_metrics_urls"], "--listen-metrics-urls")
+        self._client_tls = Tls.of(flags)
+        self._metrics_urls = listen_urls(flags["listen_metrics_urls"], "--listen-metrics-urls")
         self._client_tls.check((*self._client_urls, *self._metrics_urls), "--listen-client-urls")
         self._peer_tls = _peer_tls(flags)
 
     async def run(self) -> None:
         """Until it is told to stop. Raises AddressError, BootstrapError, ListenError, DataDirectoryError, CommandError."""
-        from kube.store.membership import parse_urls as parse_peer_urls  # noqa: PLC0415  # as above
-
         flags, parts = self._flags, self._parts
         await parts.enter_async_context(self._tasks)
-        peer_urls = parse_peer_urls(flags["listen_peer_urls"])
+        peer_urls = parse_urls(flags["listen_peer_urls"])
         identity = await self._identify()
         network = self._network(identity)
         peer_urls = await network.listen(peer_urls)
@@ -314,7 +280,7 @@ class _MemberProcess:
             self._tasks.start(compaction, name="auto-compaction")
         _announce(flags, identity, peer_urls, urls, metrics_urls)
         self._stopped.started()
-        await until(self._stopped, system)
+        await until(self._stopped, system.wait())
         if self._removed:
             raise CommandError(f"member {flags['name']} ({identity.member:x}) was removed from the cluster")
 

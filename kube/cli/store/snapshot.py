@@ -294,7 +294,7 @@ def restore(  # noqa: PLR0917  # as above
     """
     from kube.base import logging  # noqa: PLC0415  # as above
     from kube.store.backup import BackupError  # noqa: PLC0415  # as above
-    from kube.store.membership import AddressError  # noqa: PLC0415  # as above
+    from kube.store.urls import AddressError  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
     if replicas and initial_cluster:
@@ -338,24 +338,16 @@ def _restore_member(  # noqa: PLR0917  # as the command's
 ) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
     from kube.store.backup import read_backup, restored, restored_cluster_id  # noqa: PLC0415  # as above
-    from kube.store.membership import (  # noqa: PLC0415  # as above
-        cluster_id,
-        initial_members,
-        member_id,
-        parse_initial_cluster,
-        parse_urls,
-    )
+    from kube.store.membership import cluster_id, initial_members, member_id  # noqa: PLC0415  # as above
+    from kube.store.peer.bootstrap import InitialCluster  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
+    from kube.store.urls import parse_initial_cluster, parse_urls  # noqa: PLC0415  # as above
     from kube.store.wal.directory import open_member  # noqa: PLC0415  # as above
     from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
 
     urls = parse_initial_cluster(initial_cluster)
-    if name not in urls:
-        raise CommandError(f"--initial-cluster does not name the member {name!r}: give it by --name")
-    if advertised and parse_urls(advertised) != urls[name]:
-        raise CommandError(
-            f"--initial-advertise-peer-urls is {advertised}, --initial-cluster has {','.join(urls[name])} for {name}"
-        )
+    own = parse_urls(advertised) if advertised else urls.get(name, ())
+    InitialCluster(name=name, members=urls, token=token, advertised=own).check()
     _check_new(data_dir)
     members: tuple[MemberInfo, ...] = initial_members(urls, token)
     voters = tuple(member.id for member in members)

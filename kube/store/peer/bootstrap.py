@@ -16,13 +16,14 @@ import msgspec
 from kube.base.clock import Clock
 from kube.store.codec import CodecError
 from kube.store.kv import MemberInfo
-from kube.store.membership import AddressError, MemberTable, cluster_id, initial_members, member_id
+from kube.store.membership import MemberTable, cluster_id, initial_members, member_id
 from kube.store.peer.connection import ProtocolError
 from kube.store.peer.frames import FrameKind
 from kube.store.peer.handshake import Channel, Hello, Members, Reason
 from kube.store.peer.link import CONNECT_TIMEOUT, Dialled, RefusedError
 from kube.store.raft.messages import Snapshot
 from kube.store.standalone import initial_snapshot
+from kube.store.urls import AddressError
 
 ASK_AGAIN = 0.2
 """Seconds until a member that did not answer is asked again."""

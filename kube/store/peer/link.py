@@ -11,10 +11,10 @@ from kube.base.backoff import Backoff, BackoffState
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.store.codec import CodecError
-from kube.store.membership import host_and_port, is_secure
 from kube.store.peer.connection import Connection, ProtocolError
 from kube.store.peer.frames import FrameKind
 from kube.store.peer.handshake import Hello, Reason, Refusal
+from kube.store.urls import address_of
 
 MAX_BUFFERED = 32 << 20
 """Bytes that wait for a slow peer; what comes on top is not sent, and raft is told."""
@@ -87,8 +87,8 @@ class Dialled:
 
     async def connect(self, url: str, tls: ssl.SSLContext | None, now: Callable[[], float]) -> Connection:
         """Raises OSError (and its TimeoutError), RefusedError."""
-        host, port = host_and_port(url)
-        if is_secure(url) and tls is None:
+        secure, host, port = address_of(url)
+        if secure and tls is None:
             raise ConnectionError(f"{url} wants TLS, and this member has no peer certificate")
         connection: Connection | None = None
         try:
@@ -97,7 +97,7 @@ class Dialled:
                     lambda: Connection(self, now, accepted=False),
                     host,
                     port,
-                    ssl=tls if is_secure(url) else None,
+                    ssl=tls if secure else None,
                 )
                 await self._welcome
         except UnicodeError as error:  # of a name that can't be one

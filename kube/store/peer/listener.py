@@ -14,13 +14,13 @@ import msgspec
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.store.codec import CodecError, SnapshotDecoder
-from kube.store.membership import host_and_port, is_secure
 from kube.store.peer.connection import Connection, ProtocolError
 from kube.store.peer.frames import FrameKind
 from kube.store.peer.handshake import Admission, Channel, Hello, Members, Refusal
 from kube.store.peer.messages import PeerMessage, decode_messages
 from kube.store.peer.server_tls import ServerTLS
 from kube.store.raft.messages import InstallSnapshot
+from kube.store.urls import address_of
 
 HANDSHAKE_TIMEOUT = 2.0
 """Seconds for the other side to say who it is."""
@@ -223,8 +223,7 @@ class Listener:
         return tuple([await self._listen(url) for url in urls])
 
     async def _listen(self, url: str) -> str:
-        host, port = host_and_port(url)
-        secure = is_secure(url)
+        secure, host, port = address_of(url)
         if secure and self._tls is None:
             raise ListenError(
                 f"{url} wants TLS: give --peer-cert-file, --peer-key-file, --peer-trusted-ca-file"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from kube.store.membership import AddressError
+from kube.store.urls import AddressError
 
 
 class PeerTLS(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from kube.cli.errors import CommandError
-from kube.cli.store.serve import Url, parse_urls, seconds
+from kube.cli.store.api import listen_urls, seconds
+from kube.store.urls import Address
 from tests.e2e.harness import REPOSITORY, interrupt, kube, said
 from tests.store.etcd_server.certificates import Authority
 from tests.store.etcd_server.conftest import Etcdctl, etcdctl_binary
@@ -70,7 +71,9 @@ def test_pages_on_a_port_of_their_own(tmp_path: Path) -> None:
     ("arguments", "line"),
     [
         pytest.param(
-            ["--listen-client-urls", "localhost:1"], "is no URL to listen at: http://HOST:PORT", id="no URL"
+            ["--listen-client-urls", "localhost:1"],
+            "--listen-client-urls: 'localhost:1' is not a URL: http://HOST:PORT",
+            id="no URL",
         ),
         pytest.param(
             ["--listen-client-urls", "https://127.0.0.1:0"],
@@ -164,5 +167,5 @@ def test_what_is_no_duration(text: str) -> None:
 
 
 def test_urls() -> None:
-    found = parse_urls("http://127.0.0.1:1, https://[::1]:2", "--flag")
-    assert found == (Url(False, "127.0.0.1", 1), Url(True, "::1", 2))
+    found = listen_urls("http://127.0.0.1:1, https://[::1]:2", "--flag")
+    assert found == (Address(False, "127.0.0.1", 1), Address(True, "::1", 2))

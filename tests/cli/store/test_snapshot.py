@@ -14,8 +14,9 @@ from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.cli.main import kube
 from kube.store.local import LocalStore
-from kube.store.membership import cluster_id, initial_members, parse_initial_cluster
+from kube.store.membership import cluster_id, initial_members
 from kube.store.replicas import StoreConfig
+from kube.store.urls import parse_initial_cluster
 from kube.store.wal.directory import open_store, stored_at
 from tests.store.servers import kube_store
 
@@ -147,7 +148,7 @@ def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) 
     assert "is not empty" in refused("restore", backup, "--data-dir", store)
     assert "No such file" in refused("status", tmp_path / "none")
     assert "holds no store" in refused("save", tmp_path / "x", "--data-dir", tmp_path)
-    assert "does not name the member 'z'" in refused(
+    assert "has no member 'z'" in refused(
         "restore", backup, "--data-dir", new, "--name", "z", "--initial-cluster", "a=http://h:1"
     )
     assert "--initial-cluster has http://h:1 for a" in refused(

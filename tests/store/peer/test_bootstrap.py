@@ -8,7 +8,7 @@ import pytest
 
 from kube.base.clock import SystemClock
 from kube.store.kv import MemberInfo
-from kube.store.membership import AddressError, MemberTable, parse_initial_cluster
+from kube.store.membership import MemberTable
 from kube.store.peer.bootstrap import (
     Asker,
     BootstrapError,
@@ -22,6 +22,7 @@ from kube.store.peer.bootstrap import (
 from kube.store.peer.handshake import Channel, Hello
 from kube.store.peer.tcp import TCPNetwork
 from kube.store.raft.messages import Snapshot
+from kube.store.urls import AddressError, parse_initial_cluster
 
 CLUSTER = 0xC1
 

@@ -14,7 +14,7 @@ import pytest
 from kube.base.clock import SystemClock
 from kube.store.apply import StateMachine
 from kube.store.kv import MemberInfo, Put
-from kube.store.membership import MemberTable, host_and_port
+from kube.store.membership import MemberTable
 from kube.store.peer import tcp
 from kube.store.peer.frames import MAX_STRANGERS_FRAME_BYTES, PREAMBLE, FrameKind, encode_frame
 from kube.store.peer.listener import ListenError
@@ -31,6 +31,7 @@ from kube.store.raft.messages import (
     Snapshot,
 )
 from kube.store.transport import PeerUnreachable, SnapshotReported
+from kube.store.urls import address_of
 from tests.store.peer.certificates import Authority
 from tests.store.peer.proxy import Proxy
 
@@ -240,7 +241,7 @@ async def test_garbage_at_the_peer_port_is_closed_with_one_line(
     data: bytes, reason: str, pair: tuple[Node, Node], caplog: pytest.LogCaptureFixture
 ) -> None:
     one, two = pair
-    reader, writer = await asyncio.open_connection(*host_and_port(two.url))
+    reader, writer = await asyncio.open_connection(*address_of(two.url)[1:])
     writer.write(data)
     with contextlib.suppress(ConnectionError):
         await asyncio.wait_for(reader.read(), 5)
@@ -280,7 +281,7 @@ async def test_a_connection_cut_without_a_word_is_noticed_by_both_and_made_anew(
     monkeypatch.setattr(tcp, "KEEP_ALIVE", 0.05)
     monkeypatch.setattr(tcp, "SILENCE", 0.3)
     one, two = await node(1).listen(), await node(2).listen()
-    async with Proxy(*host_and_port(two.url)) as proxy:
+    async with Proxy(*address_of(two.url)[1:]) as proxy:
         meet(one, two, via={(1, 2): proxy.url})
         await connected(one, two)
         proxy.stall()
@@ -298,7 +299,7 @@ async def test_a_connection_cut_without_a_word_is_noticed_by_both_and_made_anew(
 
 async def test_a_peer_that_takes_nothing_fills_no_memory(node: Nodes) -> None:
     one, two = await node(1).listen(), await node(2).listen()
-    async with Proxy(*host_and_port(two.url)) as proxy:
+    async with Proxy(*address_of(two.url)[1:]) as proxy:
         meet(one, two, via={(1, 2): proxy.url})
         await connected(one, two)
         proxy.stall()
@@ -375,7 +376,7 @@ async def test_whoever_dials_while_a_member_stops_is_hung_up_on(
     node: Nodes, tmp_path: Path, turns: int, secure: bool
 ) -> None:
     one = await node(1, tls=Authority(tmp_path, "ca").member("one") if secure else None).listen()
-    with socket.create_connection(host_and_port(one.url)) as client:
+    with socket.create_connection(address_of(one.url)[1:]) as client:
         for _ in range(turns):
             await asyncio.sleep(0)
         await one.network.aclose()
@@ -426,7 +427,7 @@ async def test_plain_text_at_a_tls_port_is_closed_with_one_line(
     node: Nodes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     one = await node(1, tls=Authority(tmp_path, "ca").member("one")).listen()
-    reader, writer = await asyncio.open_connection(*host_and_port(one.url))
+    reader, writer = await asyncio.open_connection(*address_of(one.url)[1:])
     writer.write(PREAMBLE)
     with contextlib.suppress(ConnectionError):
         await asyncio.wait_for(reader.read(), 5)

@@ -303,7 +303,7 @@ def refuse(tmp_path: Path, *flags: str) -> str:
 
 REFUSED = [
     pytest.param(["--listen-peer-urls", "localhost:1"], "is not a URL: http://HOST:PORT", id="no url"),
-    pytest.param(["--listen-client-urls", "nonsense"], "no URL to listen at", id="bad client url"),
+    pytest.param(["--listen-client-urls", "nonsense"], "'nonsense' is not a URL", id="bad client url"),
     pytest.param(
         ["--name", "x", "--initial-cluster", "a=http://h:1"],
         "has no member 'x'",
