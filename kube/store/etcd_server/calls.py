@@ -229,22 +229,26 @@ class UnaryCall(_Call):
     def __init__(
         self, dispatcher: Dispatcher, connection: Connection, stream: Stream, endpoint: Endpoint, head: Head
     ) -> None:
-        self._body = b""
+        self._body = bytearray()
         super().__init__(dispatcher, connection, stream, endpoint, head)
         stream.receiver = self
 
     def data(self, payload: bytes, *, ended: bool) -> None:
         if self.stream.ended or self.task is not None:
             return  # refused already
-        body = self._body = self._body + payload if self._body else payload
+        body: bytes | bytearray = payload
+        if self._body or not ended:
+            body = self._body
+            body += payload
         if not ended:
             self.connection.consumed(self.stream, len(payload))
         problem = prefix_problem(body, self.dispatcher.max_message, ended=ended)
         if problem is not None:
             self.fail(*problem)
         elif ended:
-            self._body = b""
-            self.run(self._serve(body))
+            whole = bytes(body)
+            self._body.clear()
+            self.run(self._serve(whole))
 
     async def _serve(self, body: bytes) -> None:
         if not self.connection.is_congested():
@@ -278,7 +282,7 @@ class UnaryCall(_Call):
         self.connection.respond(self.stream, _HEAD, b"\0" + len(response).to_bytes(4, "big") + response, _OK)
 
 
-def prefix_problem(body: bytes, most: int, *, ended: bool) -> tuple[Code, str] | None:
+def prefix_problem(body: bytes | bytearray, most: int, *, ended: bool) -> tuple[Code, str] | None:
     """What is wrong with the bytes of a single message, as far as they have come."""
     if len(body) < PREFIX:
         return (Code.INTERNAL, "unexpected EOF") if ended else None
