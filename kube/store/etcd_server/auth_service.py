@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, NoReturn
 
 from kube.store.errors import Code
 from kube.store.etcd_server.calls import Endpoint
-from kube.store.etcd_server.headers import Service
+from kube.store.etcd_server.service import Service
 from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 

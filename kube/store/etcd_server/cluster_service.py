@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from kube.store.etcd_server.headers import Service
+from kube.store.etcd_server.service import Service
 from kube.store.etcdpb import messages
 from kube.store.kv import MemberInfo
 

@@ -1,7 +1,7 @@
 """Whether somebody leads, looked at now and then: for calls that ask to fail without a leader, and for health."""
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf.message import Message
 
@@ -88,7 +88,7 @@ class Leadership(Admission):
         self._streams.pop(call, None)
 
 
-def _is_for_learners(endpoint: Endpoint, request: Any) -> bool:
+def _is_for_learners(endpoint: Endpoint, request: Message | None) -> bool:
     if isinstance(request, messages.RangeRequest):
         return request.serializable
     return endpoint.path in {"/etcdserverpb.Maintenance/Status", "/etcdserverpb.Maintenance/Snapshot"}

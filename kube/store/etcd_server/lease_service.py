@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from kube.store.errors import LeaseNotFoundError
 from kube.store.etcd_server.calls import StreamingCall
-from kube.store.etcd_server.headers import Service
+from kube.store.etcd_server.service import Service
 from kube.store.etcdpb import messages
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Final
 
 from kube.store.errors import Code, NoLeaderError
 from kube.store.etcd_server.calls import StreamingCall
-from kube.store.etcd_server.headers import Service
+from kube.store.etcd_server.service import Service
 from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 from kube.store.kv import Alarm, AlarmType

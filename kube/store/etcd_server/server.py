@@ -19,12 +19,13 @@ from kube.store.etcd_server.concurrency_service import ElectionService, LockServ
 from kube.store.etcd_server.health_service import HealthService
 from kube.store.etcd_server.http1 import Pages
 from kube.store.etcd_server.http2.connection import Limits
-from kube.store.etcd_server.kv_service import KVService, service_endpoints
+from kube.store.etcd_server.kv_service import KVService
 from kube.store.etcd_server.leadership import Leadership
 from kube.store.etcd_server.lease_service import LeaseService
 from kube.store.etcd_server.maintenance_service import MaintenanceService
 from kube.store.etcd_server.pages import pages
 from kube.store.etcd_server.protocol import ServerProtocol
+from kube.store.etcd_server.service import endpoints_of
 from kube.store.etcd_server.watch_service import WatchService
 from kube.store.kv import MAX_REQUEST_BYTES, AdministeredStore
 
@@ -69,7 +70,7 @@ class EtcdServer:
             HealthService(store, lambda: leadership.healthy, leadership.changed),
         ]
         self._dispatcher = Dispatcher(
-            service_endpoints(services),
+            endpoints_of(services),
             self._tasks,
             leadership,
             config.max_request_bytes + GRPC_OVERHEAD,

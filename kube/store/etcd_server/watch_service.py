@@ -14,8 +14,8 @@ from typing import ClassVar, Final
 from kube.base.tasks import TaskOwner
 from kube.store.errors import CompactedError, SlowWatcherError, StoppedError, StoreError
 from kube.store.etcd_server.calls import StreamingCall
-from kube.store.etcd_server.headers import Service
-from kube.store.etcd_server.kv_service import key_value
+from kube.store.etcd_server.convert import key_value
+from kube.store.etcd_server.service import Service
 from kube.store.etcdpb import messages
 from kube.store.kv import (
     ALL_KEYS_END,

@@ -1,6 +1,6 @@
-"""The header of every response, and the service base that fills it."""
+"""What all services of etcd's API have in common: the table of their methods, and the header of every response."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from kube.store.etcd_server.calls import Endpoint
@@ -10,7 +10,7 @@ from kube.store.kv import AdministeredStore
 
 
 class Service:
-    """One service of the table: ``methods`` maps a method's name to the name of what serves it."""
+    """One service. ``name`` as the table of methods has it; ``serves``: a method's name there, and the attribute that serves it."""
 
     name: ClassVar[str]
     serves: ClassVar[Mapping[str, str]]
@@ -19,6 +19,7 @@ class Service:
         self.store = store
 
     def endpoints(self) -> dict[str, Endpoint]:
+        """By path."""
         table = methods()
         found: dict[str, Endpoint] = {}
         for method, attribute in self.serves.items():
@@ -42,3 +43,8 @@ class Service:
     async def current_header(self) -> messages.ResponseHeader:
         """For a result that does not: with the revision of the member that is asked."""
         return self.header((await self.store.status()).revision)
+
+
+def endpoints_of(services: Iterable[Service]) -> dict[str, Endpoint]:
+    """Of all of them, by path."""
+    return {path: each for service in services for path, each in service.endpoints().items()}

@@ -1,0 +1,189 @@
+"""Messages of etcd's API to and from the types of ``kv.py``: key values, and the KV service's requests and results."""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from kube.store.errors import Code, DuplicateKeyError, KeyNotFoundError, StoreError
+from kube.store.etcd_server.status import RpcError
+from kube.store.etcdpb import messages
+from kube.store.kv import (
+    MAX_TXN_OPS,
+    Compare,
+    CompareResult,
+    CompareTarget,
+    DeleteRange,
+    DeleteRangeResult,
+    KeyValue,
+    Op,
+    OpResult,
+    Put,
+    PutResult,
+    Range,
+    RangeResult,
+    SortOrder,
+    SortTarget,
+    Txn,
+    TxnResult,
+)
+from kube.store.requests import check_txn
+
+_OPERAND: Final[dict[CompareTarget, Callable[[messages.Compare], int | bytes]]] = {
+    CompareTarget.VERSION: lambda compare: compare.version,
+    CompareTarget.CREATE: lambda compare: compare.create_revision,
+    CompareTarget.MOD: lambda compare: compare.mod_revision,
+    CompareTarget.VALUE: lambda compare: compare.value,
+    CompareTarget.LEASE: lambda compare: compare.lease,
+}
+
+
+class InvalidSortError(StoreError):
+    code = Code.INVALID_ARGUMENT
+    message = "etcdserver: invalid sort option"
+
+
+def key_value(kv: KeyValue) -> messages.KeyValue:
+    return messages.KeyValue(
+        key=kv.key,
+        value=kv.value,
+        create_revision=kv.create_revision,
+        mod_revision=kv.mod_revision,
+        version=kv.version,
+        lease=kv.lease,
+    )
+
+
+def key_values(kvs: Iterable[KeyValue]) -> list[messages.KeyValue]:
+    return [key_value(kv) for kv in kvs]
+
+
+# ---- requests
+
+
+def range_op(request: messages.RangeRequest) -> Range:
+    """A revision or a limit below 0 is none, as in etcd. Raises InvalidSortError."""
+    try:
+        order, target = SortOrder(request.sort_order), SortTarget(request.sort_target)
+    except ValueError:
+        raise InvalidSortError from None
+    return Range(
+        request.key,
+        request.range_end,
+        max(request.revision, 0),
+        max(request.limit, 0),
+        request.keys_only,
+        request.count_only,
+        order,
+        target,
+        request.min_mod_revision,
+        request.max_mod_revision,
+        request.min_create_revision,
+        request.max_create_revision,
+    )
+
+
+def put_op(request: messages.PutRequest) -> Put:
+    return Put(
+        request.key, request.value, request.lease, request.prev_kv, request.ignore_value, request.ignore_lease
+    )
+
+
+def compare(request: messages.Compare) -> Compare:
+    """Raises RpcError for a target or a result that etcd does not have."""
+    try:
+        target, result = CompareTarget(request.target), CompareResult(request.result)
+    except ValueError as error:
+        raise RpcError(Code.INVALID_ARGUMENT, f"etcdserver: invalid compare: {error}") from None
+    return Compare(request.key, target, result, _OPERAND[target](request), request.range_end)
+
+
+def op(request: messages.RequestOp) -> Range | Put | DeleteRange | None:
+    """Of a request that is no nested txn; None for one that is nothing."""
+    match request.WhichOneof("request"):
+        case "request_range":
+            return range_op(request.request_range)
+        case "request_put":
+            return put_op(request.request_put)
+        case "request_delete_range":
+            delete = request.request_delete_range
+            return DeleteRange(delete.key, delete.range_end, delete.prev_kv)
+    return None
+
+
+def txn_op(request: messages.TxnRequest) -> Txn:
+    """Raises KeyNotFoundError for an operation that is none, as etcd does, or what is wrong with those before it."""
+    txn, is_whole = _txn_through(request)
+    if not is_whole:
+        with contextlib.suppress(DuplicateKeyError):  # which etcd looks for when every operation is in order
+            check_txn(txn, MAX_TXN_OPS)
+        raise KeyNotFoundError(b"")
+    return txn
+
+
+def _txn_through(request: messages.TxnRequest) -> tuple[Txn, bool]:
+    """The txn through the first operation that is none; False if there is one."""
+    success, is_whole = _ops_through(request.success)
+    failure: tuple[Op, ...] = ()
+    if is_whole:
+        failure, is_whole = _ops_through(request.failure)
+    return Txn(tuple(compare(each) for each in request.compare), success, failure), is_whole
+
+
+def _ops_through(requests: Iterable[messages.RequestOp]) -> tuple[tuple[Op, ...], bool]:
+    found: list[Op] = []
+    for request in requests:
+        if request.WhichOneof("request") == "request_txn":
+            nested, is_whole = _txn_through(request.request_txn)
+            found.append(nested)
+            if not is_whole:
+                return tuple(found), False
+            continue
+        each = op(request)
+        if each is None:
+            return tuple(found), False
+        found.append(each)
+    return tuple(found), True
+
+
+# ---- results
+
+Header = messages.ResponseHeader | None
+
+
+def range_response(result: RangeResult, header: Header) -> messages.RangeResponse:
+    return messages.RangeResponse(
+        header=header, kvs=key_values(result.kvs), more=result.more, count=result.count
+    )
+
+
+def put_response(result: PutResult, header: Header) -> messages.PutResponse:
+    prev = result.prev_kv
+    return messages.PutResponse(header=header, prev_kv=None if prev is None else key_value(prev))
+
+
+def delete_response(result: DeleteRangeResult, header: Header) -> messages.DeleteRangeResponse:
+    return messages.DeleteRangeResponse(
+        header=header, deleted=result.deleted, prev_kvs=key_values(result.prev_kvs)
+    )
+
+
+def txn_response(result: TxnResult, header: Header) -> messages.TxnResponse:
+    return messages.TxnResponse(
+        header=header,
+        succeeded=result.succeeded,
+        responses=[response_op(each) for each in result.responses],
+    )
+
+
+def response_op(result: OpResult) -> messages.ResponseOp:
+    """Within a txn headers have the revision alone, and that of a nested txn has nothing (as etcd's)."""
+    header = messages.ResponseHeader(revision=result.revision)
+    match result:
+        case RangeResult():
+            return messages.ResponseOp(response_range=range_response(result, header))
+        case PutResult():
+            return messages.ResponseOp(response_put=put_response(result, header))
+        case DeleteRangeResult():
+            return messages.ResponseOp(response_delete_range=delete_response(result, header))
+        case TxnResult():
+            return messages.ResponseOp(response_txn=txn_response(result, messages.ResponseHeader()))
