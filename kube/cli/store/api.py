@@ -3,14 +3,19 @@
 import os
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import click
 
 from kube.cli.errors import CommandError
 from kube.store.urls import Address, AddressError, address_of, checked_url
+
+if TYPE_CHECKING:
+    from kube.base.clock import Clock
+    from kube.store.etcd_server.server import EtcdServerConfig
+    from kube.store.kv import AdministeredStore
 
 KEEPALIVE_INTERVAL: Final = 7_200.0
 """Seconds, for an interval of 0: etcd leaves it to grpc then."""
@@ -109,12 +114,19 @@ def api_options(command: Callable[..., None]) -> Callable[..., None]:
 
 def listen_urls(text: str, flag: str) -> tuple[Address, ...]:
     """``http://host:port``, separated by commas. Raises CommandError."""
-    return tuple(_address(each.strip(), flag) for each in text.split(",") if each.strip())
+    return tuple(address_of(_checked(each.strip(), flag)) for each in text.split(",") if each.strip())
 
 
-def _address(url: str, flag: str) -> Address:
+def advertised_urls(flags: dict[str, Any]) -> tuple[str, ...]:
+    """What the members' list tells clients; empty: where it listens. Raises CommandError."""
+    flag = "--advertise-client-urls"
+    given = flags["advertise_client_urls"] or ""
+    return tuple(_checked(each.strip(), flag) for each in given.split(",") if each.strip())
+
+
+def _checked(url: str, flag: str) -> str:
     try:
-        return address_of(checked_url(url))
+        return checked_url(url)
     except AddressError as error:
         raise CommandError(f"{flag}: {error}") from None
 
@@ -185,7 +197,8 @@ def store_limits(flags: dict[str, Any]) -> dict[str, int]:
     return {name: value for name, value in wanted.items() if value}
 
 
-def server_config(flags: dict[str, Any]) -> Any:
+def server_config(flags: dict[str, Any]) -> "EtcdServerConfig":
+    """Raises CommandError."""
     from kube.store.etcd_server.http2.connection import Limits  # noqa: PLC0415  # as above
     from kube.store.etcd_server.server import EtcdServerConfig  # noqa: PLC0415  # as above
     from kube.store.kv import MAX_REQUEST_BYTES  # noqa: PLC0415  # as above
@@ -211,7 +224,9 @@ def retention(flags: dict[str, Any]) -> float:
     return float(wanted)
 
 
-def auto_compaction(mode: str, kept: float, store: Any, clock: Any) -> Any:
+def auto_compaction(
+    mode: str, kept: float, store: "AdministeredStore", clock: "Clock"
+) -> Coroutine[Any, Any, None]:
     """What compacts from here on. ``kept``: see ``retention``, not 0."""
     from kube.store.etcd_server.auto_compaction import compact_periodically, compact_revisions  # noqa: PLC0415  # as above
 
@@ -222,9 +237,12 @@ def auto_compaction(mode: str, kept: float, store: Any, clock: Any) -> Any:
 
 # ---- serving
 
+Listen: TypeAlias = Callable[[str, int, ssl.SSLContext | None], Awaitable[tuple[str, int]]]
+"""Takes host, port and TLS; gives the host and the port that are listened on."""
 
-async def listen(begin: Any, urls: Sequence[Address], tls: Tls, flag: str) -> list[str]:
-    """The URLs that are served. Raises CommandError."""
+
+async def listen(begin: Listen, urls: Sequence[Address], tls: Tls, flag: str) -> list[str]:
+    """The URLs that are served. ``begin``: the server's own. Raises CommandError."""
     served = []
     for url in urls:
         try:

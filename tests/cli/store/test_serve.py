@@ -103,6 +103,11 @@ def test_pages_on_a_port_of_their_own(tmp_path: Path) -> None:
             "there are flags for certificates, and --listen-client-urls has no https:// in it",
             id="certificates for plain text",
         ),
+        pytest.param(
+            ["--advertise-client-urls", "me"],
+            "--advertise-client-urls: 'me' is not a URL",
+            id="no URL to tell",
+        ),
         pytest.param(["--cert-file", "nowhere"], "'nowhere' does not exist", id="no file"),
     ],
 )
