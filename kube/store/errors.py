@@ -178,6 +178,12 @@ class NotLeaderError(StoreError):
         self.leader = leader
 
 
+class LearnerError(StoreError):
+    """The member has no vote yet: it serves its status, its snapshot and what it holds, and nothing was done."""
+
+    message = "etcdserver: rpc not supported for learner"
+
+
 class LeaderChangedError(StoreError):
     """The leader changed while a request waited; a write may or may not be committed later."""
 

@@ -1,7 +1,7 @@
 """Calls of etcd's services: which member is asked, what is asked again, and what its failures are called.
 
 A read is asked again at another member until the request timeout. A write is sent again only when it is certain that it was not
-applied: it never left, or no leader took it. What the header of an answer says is kept: ids, term, newest revision. An
+applied: it never left, no leader took it, or the member has no vote. What the header of an answer says is kept: ids, term, newest revision. An
 etcd that turns out to be another one than before is not asked again: what watches and caches hold is not of it.
 """
 
@@ -17,7 +17,13 @@ from kube.base.backoff import Backoff
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
-from kube.store.errors import NoLeaderError, StoppedError, StoreError, TooManyRequestsError
+from kube.store.errors import (
+    LearnerError,
+    NoLeaderError,
+    StoppedError,
+    StoreError,
+    TooManyRequestsError,
+)
 from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.endpoints import Endpoint, Endpoints
 from kube.store.etcd3.errors import (
@@ -45,8 +51,8 @@ log = get_logger(__name__)
 MAX_READS: Final = 8
 """Requests for the present revision that are under way at once."""
 _RETRY: Final = Backoff(initial=0.05, cap=0.5)
-_ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError)
-_NOT_APPLIED: Final = (UnreachableError, NoLeaderError)
+_ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError, LearnerError)
+_NOT_APPLIED: Final = (UnreachableError, NoLeaderError, LearnerError)
 _LEADER_WANTED: Final = ("hasleader", "true")
 _LINEARIZABLE: Final = frozenset(KV + method for method in ("Range", "Put", "DeleteRange", "Txn"))
 """Their answers are never behind what was known when they were asked."""

@@ -126,6 +126,7 @@ _BY_WORDS: Final[Mapping[str, Callable[[Asked], StoreError]]] = {
     errors.LeaseTTLTooLargeError.message: lambda asked: errors.LeaseTTLTooLargeError(asked.ttl),
     errors.NoLeaderError.message: lambda _: errors.NoLeaderError(),
     errors.NotLeaderError.message: lambda _: errors.NotLeaderError(),
+    errors.LearnerError.message: lambda _: errors.LearnerError(),
     errors.LeaderChangedError.message: lambda _: errors.LeaderChangedError(),
     errors.RequestTimeoutError.message: lambda _: errors.RequestTimeoutError(),
     errors.StoppedError.message: lambda _: errors.StoppedError(),

@@ -6,9 +6,8 @@ from typing import Final
 from google.protobuf.message import Message
 
 from kube.base.clock import Clock
-from kube.store.errors import Code, NoLeaderError, StoreError
+from kube.store.errors import LearnerError, NoLeaderError, StoreError
 from kube.store.etcd_server.calls import Admission, Endpoint, Head, StreamingCall
-from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 from kube.store.kv import AdministeredStore, StoreStatus
 
@@ -18,7 +17,6 @@ MISSES: Final = 3
 """Looks without a leader after which streams that need one are ended (etcd's maxNoLeaderCnt)."""
 
 _REQUIRE_LEADER: Final = "hasleader"
-_LEARNER: Final = (Code.UNAVAILABLE, "etcdserver: rpc not supported for learner")
 
 
 class Leadership(Admission):
@@ -74,7 +72,10 @@ class Leadership(Admission):
 
     async def check(self, head: Head, endpoint: Endpoint, request: Message | None) -> None:
         if self._learner and not _is_for_learners(endpoint, request):
-            raise RpcError(*_LEARNER)
+            status = await self._status()
+            self._learner = status is None or status.is_learner  # it may have its vote by now
+            if self._learner:
+                raise LearnerError
         if head.metadata.get(_REQUIRE_LEADER) == "true":
             status = await self._status()
             if status is None or not status.leader:

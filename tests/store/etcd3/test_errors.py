@@ -77,6 +77,13 @@ CODES: list[Any] = [
     pytest.param("UNAVAILABLE", "DNS resolution failed for x", UnreachableError, False, id="no such host"),
     pytest.param("UNAVAILABLE", "Socket closed", ConnectionLostError, True, id="cut while it waited"),
     pytest.param("UNAVAILABLE", "etcdserver: no leader", errors.NoLeaderError, False, id="no leader"),
+    pytest.param(
+        "UNAVAILABLE",
+        "etcdserver: rpc not supported for learner",
+        errors.LearnerError,
+        False,
+        id="asked a learner",
+    ),
     pytest.param("UNAVAILABLE", "etcdserver: leader changed", errors.LeaderChangedError, True, id="changed"),
     pytest.param(
         "UNAVAILABLE",

@@ -3,10 +3,9 @@
 import pytest
 
 from kube.base.clock import FakeClock
-from kube.store.errors import NoLeaderError, StoppedError
+from kube.store.errors import LearnerError, NoLeaderError, StoppedError
 from kube.store.etcd_server.calls import Endpoint, Head
 from kube.store.etcd_server.leadership import Leadership
-from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 from kube.store.etcdpb.descriptors import methods
 from kube.store.kv import StoreStatus
@@ -56,8 +55,17 @@ async def test_what_a_learner_serves(path: str, request_: object, served: bool) 
     if served:
         await leadership.check(head, endpoint(path), request_)  # type: ignore[arg-type]  # a message, or none
     else:
-        with pytest.raises(RpcError, match="etcdserver: rpc not supported for learner"):
+        with pytest.raises(LearnerError):
             await leadership.check(head, endpoint(path), request_)  # type: ignore[arg-type]  # as above
+
+
+async def test_a_learner_that_was_promoted_serves_at_once() -> None:
+    member = Member(learner=True)
+    leadership = await look(member)
+    member.learner = False
+    path = "/etcdserverpb.KV/Put"
+    await leadership.check(Head(path, None, {}), endpoint(path), messages.PutRequest())
+    assert not leadership.needs_check(Head(path, None, {}))
 
 
 async def test_a_voter_checks_only_who_asks_for_it() -> None:

@@ -98,6 +98,8 @@ async def test_members_join_are_promoted_leave_and_never_come_back(three: Proces
         wanted = {(name, False) for name in "abcd"}
         while {(each.name, each.is_learner) for each in await leader.store.members()} != wanted:  # noqa: ASYNC110  # as above
             await asyncio.sleep(0.05)
+        while (await four.status()).isLearner:  # noqa: ASYNC110  # as above
+            await asyncio.sleep(0.05)
     await four.store.put(b"from-d", b"v")
 
     # The leader is asked to leave, and answers: another one takes over, and the removed one ends by itself.
