@@ -121,6 +121,9 @@ def _delete_options(query: Query) -> DeleteOptions:
         orphan_dependents=_bool(query, "orphanDependents"),
         propagation_policy=first(query, "propagationPolicy") if "propagationPolicy" in query else None,
         dry_run=tuple(query.get("dryRun", ())),
+        ignore_store_read_error_with_cluster_breaking_potential=_bool(
+            query, "ignoreStoreReadErrorWithClusterBreakingPotential"
+        ),
     )
     check_delete_options(options)
     return options

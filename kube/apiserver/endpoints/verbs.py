@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from kube.api.resources import Resource
 from kube.api.types.authentication_v1 import UserInfo
-from kube.apimachinery.errors import bad_request, not_found
+from kube.apimachinery import field
+from kube.apimachinery.errors import bad_request, forbidden, invalid, not_found
 from kube.apimachinery.meta.v1 import DeleteOptions
 from kube.apiserver.admission.chain import Chain
 from kube.apiserver.admission.interface import Attributes as Admission
@@ -28,9 +29,10 @@ from kube.apiserver.endpoints.interface import (
     StatusResult,
 )
 from kube.apiserver.endpoints.patch import Patcher
-from kube.apiserver.endpoints.store_errors import interpret
+from kube.apiserver.endpoints.store_errors import UNUSABLE, interpret
 from kube.apiserver.endpoints.target import Convert, Target, method_not_allowed
 from kube.apiserver.endpoints.watch import WatchTimers
+from kube.apiserver.registry.corrupt_object_deleter import OPTION, UNSAFE_DELETE
 from kube.apiserver.registry.metadata import check_name, with_namespace, without_duplicate_owners
 from kube.apiserver.registry.rest import Registry, Validate, ValidateUpdate, allow, allow_update
 from kube.apiserver.registry.strategy import Context
@@ -38,7 +40,6 @@ from kube.apiserver.storage.interface import ListOptions, WatchOptions
 from kube.base.chance import Chance
 from kube.base.clock import Clock
 from kube.client.interface import Options, Patch, Request, WatchHandle
-from kube.store.errors import StoreError
 
 _NO_DELETE_OPTIONS: Final = DeleteOptions()
 _NAMESPACES: Final = ("", "namespaces")
@@ -96,7 +97,7 @@ class Verbs:
             warnings.append(request.resource.deprecation)
         try:
             return await handler(target, request, self._context(request, user, warnings))
-        except StoreError as error:
+        except UNUSABLE as error:
             raise interpret(error, request) from error
 
     async def watch(self, request: Request, user: UserInfo, sink: EventSink) -> WatchHandle:
@@ -117,7 +118,7 @@ class Verbs:
         watch = self._watches.watch(sink, None if target.is_storage_version else target.event)
         try:
             handle = await start(ctx, options, watch)
-        except StoreError as error:
+        except UNUSABLE as error:
             raise interpret(error, request) from error
         watch.begin(handle, asked.timeout_seconds)
         return watch
@@ -137,7 +138,7 @@ class Verbs:
             await self._validate("CONNECT", request, ctx, options, None)
         try:
             return await connect(ctx, request.name, options, path)
-        except StoreError as error:
+        except UNUSABLE as error:
             raise interpret(error, request) from error
 
     async def authorize(self, request: Request, user: UserInfo) -> None:
@@ -270,6 +271,9 @@ class Verbs:
         if target.namespaced and not ctx.namespace:
             raise method_not_allowed()
         options = _delete_options(request.options)
+        if options.ignore_store_read_error_with_cluster_breaking_potential:
+            why = "is not allowed with DELETECOLLECTION, try again after removing the option"
+            raise invalid("DeleteOptions.meta.k8s.io", "", [field.invalid(OPTION, True, why)])
         validate = self._deletion_validator(request, ctx, options)
         list_options = self._list_options(target, request, ctx)
         result: ListResult = await delete(ctx, options, list_options, validate)
@@ -344,19 +348,30 @@ class Verbs:
         """All admission of an object that is deleted, which nothing can change."""
         resource = request.resource
         chain = self._admission
+        unsafe = options.ignore_store_read_error_with_cluster_breaking_potential
         if not (
-            chain.mutators("DELETE", resource.group, resource.plural)
+            unsafe
+            or chain.mutators("DELETE", resource.group, resource.plural)
             or chain.validators("DELETE", resource.group, resource.plural)
         ):
             return allow
 
         async def validate(old: Any) -> None:
+            if unsafe:
+                await self._permit_unsafe_deletion(request, ctx)
             attributes = _admission("DELETE", request, ctx, None, old)
             attributes = replace(attributes, options=options)
             await chain.admit(attributes)
             await chain.validate(attributes)
 
         return validate
+
+    async def _permit_unsafe_deletion(self, request: Request, ctx: Context) -> None:
+        """Raises ApiError (403)."""
+        verdict = await self._authorizer.authorize(_authorization(request, ctx.user, UNSAFE_DELETE))
+        if verdict.decision is not Decision.ALLOW:
+            why = f'not permitted to do "{UNSAFE_DELETE}", reason: {verdict.reason}'
+            raise forbidden(request.resource.group_resource, request.name, why)
 
 
 def _name(request: Request) -> str:

@@ -4,6 +4,7 @@ Source of the semantics: k8s.io/apiserver/pkg/registry/rest (delete.go) and pkg/
 Everything here is pure; ``store`` carries it out.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -49,7 +50,23 @@ def validate_delete_options(options: DeleteOptions) -> list[FieldError]:
         errors.append(field.not_supported(path, policy, (FOREGROUND, BACKGROUND, ORPHAN, "nil")))
     if any(value != "All" for value in options.dry_run):
         errors.append(field.not_supported(Path("dryRun"), options.dry_run, ("All",)))
+    if options.ignore_store_read_error_with_cluster_breaking_potential:
+        unsafe = Path("ignoreStoreReadErrorWithClusterBreakingPotential")
+        errors += [
+            field.invalid(unsafe, True, f"cannot be set together with .{name}")
+            for name, value in _not_of_unread_objects(options)
+            if value
+        ]
     return errors
+
+
+def _not_of_unread_objects(options: DeleteOptions) -> Iterator[tuple[str, bool]]:
+    """What can't be asked for an object that nobody can read, and whether it is."""
+    yield "dryRun", bool(options.dry_run)
+    yield "propagationPolicy", options.propagation_policy is not None
+    yield "orphanDependents", options.orphan_dependents is not None
+    yield "gracePeriodSeconds", options.grace_period_seconds is not None
+    yield "preconditions", options.preconditions is not None
 
 
 def check_delete_options(options: DeleteOptions) -> None:

@@ -14,8 +14,9 @@ from kube.apimachinery.meta.v1 import DeleteOptions, ObjectMeta, Preconditions, 
 from kube.apimachinery.names import path_segment_name
 from kube.apimachinery.time import from_seconds
 from kube.apiserver.registry import deletion
+from kube.apiserver.registry.corrupt_object_deleter import delete_corrupt
 from kube.apiserver.registry.dry_run import DryRunStorage
-from kube.apiserver.registry.errors import interpret, version_required
+from kube.apiserver.registry.errors import interpret, store_read_error, version_required
 from kube.apiserver.registry.metadata import with_namespace
 from kube.apiserver.registry.rest import (
     ObjectResult,
@@ -27,7 +28,14 @@ from kube.apiserver.registry.rest import (
     allow_update,
 )
 from kube.apiserver.registry.strategy import Context, Strategy, Transaction
-from kube.apiserver.storage.errors import KeyExistsError, KeyNotFoundError, PreconditionError, StorageError
+from kube.apiserver.storage.errors import (
+    CorruptListError,
+    CorruptObjectError,
+    KeyExistsError,
+    KeyNotFoundError,
+    PreconditionError,
+    StorageError,
+)
 from kube.apiserver.storage.interface import (
     TTL,
     Entry,
@@ -106,8 +114,11 @@ class Store:
             raise interpret(error, ctx, name) from None
         return ObjectResult(entry.object, entry)
 
-    async def list(self, ctx: Context, options: ListOptions) -> ListResult:  # noqa: ARG002  # rest's signature
-        return await self.storage.get_list(options)
+    async def list(self, ctx: Context, options: ListOptions) -> ListResult:
+        try:
+            return await self.storage.get_list(options)
+        except CorruptListError as error:
+            raise store_read_error(error, ctx.resource) from None
 
     async def watch(self, ctx: Context, options: WatchOptions, sink: EventSink) -> StorageWatch:  # noqa: ARG002  # rest's signature
         return await self.storage.watch(options, sink)
@@ -195,7 +206,7 @@ class Store:
             error = errors.already_exists(resource, meta.name)
         try:
             existing = await self.storage.get(key)
-        except KeyNotFoundError:
+        except (KeyNotFoundError, CorruptObjectError):
             return error
         if existing.object.metadata.deletion_timestamp is None:
             return error
@@ -295,6 +306,10 @@ class Store:
     async def delete(
         self, ctx: Context, name: str, options: DeleteOptions, validate: Validate = allow
     ) -> tuple[ObjectResult | StatusResult, bool]:
+        if options.ignore_store_read_error_with_cluster_breaking_potential:
+            key = self.key(ctx.namespace, name)
+            gone = await delete_corrupt(self.storage, key, ctx, name, options=options, validate=validate)
+            return gone, True
         while True:
             try:
                 return await self._delete(ctx, name, options, validate)
@@ -401,7 +416,7 @@ class Store:
         listed: list[Entry] = []
         first: ListResult | None = None
         while True:
-            page = await self.storage.get_list(page_options)
+            page = await self.list(ctx, page_options)
             for entry in page.entries:
                 await self._delete_listed(ctx, entry, options, validate)
             if limited:

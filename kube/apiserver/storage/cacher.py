@@ -19,7 +19,7 @@ from kube.apimachinery.errors import (
 )
 from kube.apimachinery.meta.v1 import ObjectMeta, Preconditions
 from kube.apiserver.storage import continue_token
-from kube.apiserver.storage.errors import KeyNotFoundError
+from kube.apiserver.storage.errors import CorruptObjectError, KeyNotFoundError, key_text
 from kube.apiserver.storage.etcd3 import Etcd3Storage
 from kube.apiserver.storage.interface import (
     INITIAL_EVENTS_END,
@@ -55,6 +55,8 @@ JUDGED_AT_ONCE: Final = 2_000
 """Objects that selectors judge in one turn of the loop."""
 LOADED_AT_ONCE: Final = 200
 """Objects that are decoded in one turn of the loop."""
+CORRUPT_SECONDS: Final = 1.0
+"""How often a value that could not be read is looked at again (upstream starts its cache over as often)."""
 _RETRY: Final = Backoff(initial=0.1, cap=10.0)
 
 
@@ -84,9 +86,11 @@ class Cacher:
         self._cache = WatchCache(storage.prefix, fields)
         self._watchers = Watchers(self._cache, self._bookmark)
         self._stream: WatchStream | None = None
-        self._errors: list[StoreError] = []
+        self._errors: list[StoreError | CorruptObjectError] = []
         """What has broken the watch while it started."""
         self._stale = True
+        self._corrupt: CorruptObjectError | None = None
+        """Why the cache can't follow the store. It keeps what it held, for who peeks; lists are the store's meanwhile."""
         self._starting: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Future[None], int] = {}
         self._retry = BackoffState(_RETRY)
@@ -99,6 +103,11 @@ class Cacher:
     def ready(self) -> bool:
         """Whether the cache follows the store."""
         return self._stream is not None
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether there is something to peek at: what follows the store, or what was known before it became unreadable."""
+        return self._stream is not None or (self._corrupt is not None and self._cache.revision > 0)
 
     @property
     def changes(self) -> int:
@@ -127,9 +136,13 @@ class Cacher:
         return len(self._watchers)
 
     async def start(self) -> None:
-        """Wait until the cache follows the store. Raises ApiError: 429 when that takes too long, 503 when it is closed."""
+        """Wait until the cache follows the store. Raises ApiError: 503 when it is closed, 429 when that takes too long, or
+        until what cannot be read is gone.
+        """
         if self._stream is not None:
             return
+        if self._corrupt is not None and not self._closed:
+            raise too_many_requests("storage is (re)initializing", 1)
         if not (self._closed or self._tasks.closed):
             task = self._start_task()
             try:
@@ -163,6 +176,10 @@ class Cacher:
     async def _run_start(self) -> None:
         """Follow the store from where the cache is, or from a new list; try until it works."""
         while not self._closed and (error := await self._follow()) is not None:
+            if isinstance(error, CorruptObjectError):
+                self._note(error)
+                self._tasks.start(self._outlast(error.key), name=f"corrupt object {self._prefix}")
+                break
             if isinstance(error, CompactedError):
                 self._stale = True
                 continue
@@ -170,14 +187,39 @@ class Cacher:
             await self._clock.sleep(self._retry.next())
         self._retry.reset()
 
-    async def _follow(self) -> StoreError | None:
+    def _note(self, error: CorruptObjectError) -> None:
+        if self._corrupt is None or self._corrupt.key != error.key:
+            log.error(
+                "a stored value is no object of its resource: until it is deleted, nobody can watch the resource",
+                key=key_text(error.key),
+                error=error.detail,
+            )
+        self._corrupt = error
+
+    async def _outlast(self, key: bytes) -> None:
+        """Start over when the value under ``key`` can be read, or is gone."""
+        while not self._closed and await self._is_corrupt(key):
+            await self._clock.sleep(CORRUPT_SECONDS)
+        if not self._closed:
+            self._start_task()
+
+    async def _is_corrupt(self, key: bytes) -> bool:
+        try:
+            await self._storage.read(key)
+        except CorruptObjectError:
+            return True
+        except StoreError:
+            return False  # who starts over waits for the store, and says so
+        return False
+
+    async def _follow(self) -> StoreError | CorruptObjectError | None:
         """One try; what it failed of."""
         self._errors.clear()
         try:
             if self._stale:
                 await self._load()
             stream = await self._storage.follow(self._cache.revision + 1, self._receive)
-        except StoreError as error:
+        except (StoreError, CorruptObjectError) as error:
             return error
         except Exception as error:
             log.exception("watch cache cannot read what is stored", prefix=self._prefix)
@@ -186,16 +228,26 @@ class Cacher:
             stream.cancel()
             return self._errors[0] if self._errors else None
         self._stream = stream
+        if self._corrupt is not None:
+            log.warning("watch cache follows the store again", prefix=self._prefix)
+            self._corrupt = None
         return None
 
     async def _load(self) -> None:
-        """Start over from a list. Watchers cannot be told what they missed, so they end and come again."""
+        """Start over from a list. Watchers cannot be told what they missed, so they end and come again.
+
+        What the cache held stays until all of the list is read.
+        """
         self._watchers.close()
-        self._cache.clear()
         revision = 0
+        listed: list[Entry] = []
         async for entries, at in self._storage.everything(page=LOADED_AT_ONCE):
             revision = at
-            for entry in entries:
+            listed += entries
+            await asyncio.sleep(0)
+        self._cache.clear()
+        for start in range(0, len(listed), AT_ONCE):
+            for entry in listed[start : start + AT_ONCE]:
                 self._cache.load(entry)
             await asyncio.sleep(0)
         self._cache.revision = self._cache.floor = revision
@@ -210,12 +262,13 @@ class Cacher:
                 self._take(batch)
             elif batch.revision > self._cache.revision:
                 self._cache.revision = batch.revision
+        except CorruptObjectError as error:
+            self._note(error)
+            self._give_up(error)
+            return
         except Exception as error:
             log.exception("watch cache cannot read what is stored", prefix=self._prefix)
-            if self._stream is not None:
-                self._stream.cancel()
-            self._stale = True
-            self._break(CorruptError(str(error)))
+            self._give_up(CorruptError(str(error)))
             return
         if self._waiting:
             self._wake()
@@ -242,7 +295,14 @@ class Cacher:
             return note
         return self._storage.entry(event.kv)
 
-    def _break(self, error: StoreError) -> None:
+    def _give_up(self, error: StoreError | CorruptObjectError) -> None:
+        """A batch could not be taken: what the cache holds is not of any revision."""
+        if self._stream is not None:
+            self._stream.cancel()
+        self._stale = True
+        self._break(error)
+
+    def _break(self, error: StoreError | CorruptObjectError) -> None:
         self._errors.append(error)
         self._stream = None
         self._stale = self._stale or isinstance(error, CompactedError)
@@ -252,6 +312,11 @@ class Cacher:
     def _lookup(self, key: bytes, revision: int) -> Entry | None:
         entry = self._cache.get(key)
         return entry if entry is not None and entry.revision == revision else None
+
+    @property
+    def _is_bypassed(self) -> bool:
+        """Whether reads are the store's, as the cache can't follow it: what is sound can be read there."""
+        return self._corrupt is not None and self._stream is None and not self._closed
 
     # -- waiting for revisions
 
@@ -318,26 +383,46 @@ class Cacher:
             key, preconditions=preconditions, check=check, cached=self._cache.get(key)
         )
 
+    async def delete_corrupt(self, key: bytes, revision: int) -> bool:
+        return await self._storage.delete_corrupt(key, revision)
+
     async def count(self) -> int:
         return await self._storage.count()
 
     async def get(self, key: bytes, resource_version: str = "") -> Entry:
         if not resource_version:
-            if self._stream is None and not self._closed:
+            if self._stream is None and self._corrupt is None and not self._closed:
                 self._start_task()  # what is read here is likely to be read again, and the cache holds it decoded
             return await self._storage.get(key)
         revision = continue_token.parse_revision(resource_version)
-        await self.start()
+        try:
+            await self.start()
+        except ApiError:
+            if self._is_bypassed:
+                return await self._get_past_cache(key, revision)
+            raise
         await self._reach(revision)
         entry = self._cache.get(key)
         if entry is None:
             raise KeyNotFoundError(key)
         return entry
 
+    async def _get_past_cache(self, key: bytes, revision: int) -> Entry:
+        """Raises ApiError (504) when the store is not that far."""
+        now = await self._storage.current_revision()
+        if revision > now:
+            raise too_large_resource_version(revision, now, 1)
+        return await self._storage.get(key)
+
     async def get_list(self, options: ListOptions) -> ListResult:
         if _is_of_one_revision(options):
             return await self._storage.get_list(options)
-        await self.start()
+        try:
+            await self.start()
+        except ApiError:
+            if self._is_bypassed:
+                return await self._storage.get_list(options)
+            raise
         if options.resource_version:
             await self._reach(continue_token.parse_revision(options.resource_version))
         else:
@@ -438,6 +523,8 @@ class Cacher:
                 changes.append(CacheEvent(kv.key, namespace, kv.mod_revision, entry=entry, prev=prev))
         except CompactedError as error:
             raise too_old_resource_version(after, error.compact_revision) from None
+        except CorruptObjectError as error:  # it was there for a while
+            raise too_old_resource_version(after, error.revision) from None
         return changes
 
     def _bookmark(self, initial_events_end_at: int = 0) -> StoredEvent:

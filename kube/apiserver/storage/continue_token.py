@@ -53,7 +53,7 @@ class ContinueExpiredError(ApiError):
 
 def encode(start: bytes, prefix: bytes, revision: int) -> str:
     """The token to go on with ``start``, the first key that is due, below ``prefix``."""
-    token = _Token(VERSION, revision, start[len(prefix) :].decode())
+    token = _Token(VERSION, revision, start[len(prefix) :].decode(errors="replace"))
     return urlsafe_b64encode(msgspec.json.encode(token)).rstrip(b"=").decode()
 
 

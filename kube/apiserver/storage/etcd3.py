@@ -9,9 +9,16 @@ from typing import Any, Final
 
 from kube.apimachinery.errors import ApiError, bad_request, expired, too_large_resource_version
 from kube.apimachinery.meta.v1 import Preconditions
+from kube.apimachinery.serializer import DecodeError
 from kube.apiserver.storage import continue_token
 from kube.apiserver.storage.codec import Codec
-from kube.apiserver.storage.errors import KeyExistsError, KeyNotFoundError
+from kube.apiserver.storage.errors import (
+    MAX_CORRUPT,
+    CorruptListError,
+    CorruptObjectError,
+    KeyExistsError,
+    KeyNotFoundError,
+)
 from kube.apiserver.storage.interface import (
     TTL,
     CheckDelete,
@@ -52,11 +59,14 @@ class Etcd3Storage:
     # -- single objects
 
     def entry(self, kv: KeyValue) -> Entry:
-        """The entry of what the store holds; from the cache if it has the same version."""
+        """The entry of what the store holds; from the cache if it has the same version. Raises CorruptObjectError."""
         found = self.lookup(kv.key, kv.mod_revision)
         if found is not None:
             return found
-        obj, exact = self._codec.decode(kv.value)
+        try:
+            obj, exact = self._codec.decode(kv.value)
+        except DecodeError as error:
+            raise CorruptObjectError(kv.key, kv.mod_revision, error) from None
         obj = with_resource_version(obj, kv.mod_revision)
         return Entry(kv.key, kv.mod_revision, obj, kv.value if exact else None)
 
@@ -165,6 +175,9 @@ class Etcd3Storage:
                 return Entry(key, result.revision, with_resource_version(current.object, result.revision))
             current, live = (None if result.kv is None else self.entry(result.kv)), True
 
+    async def delete_corrupt(self, key: bytes, revision: int) -> bool:
+        return (await self._kv.optimistic_delete(key, revision)).succeeded
+
     async def _lease(self, ttl: TTL | None, obj: Any) -> int:
         seconds = 0 if ttl is None else ttl(obj)
         return await self._leases.lease(seconds) if seconds else 0
@@ -175,7 +188,7 @@ class Etcd3Storage:
     # -- lists
 
     async def get_list(self, options: ListOptions) -> ListResult:
-        """A list as of one revision: the token's, the one asked for, or the present one."""
+        """A list as of one revision: the token's, the one asked for, or the present one. Raises CorruptListError."""
         selection = options.selection
         scope = self.prefix + selection.namespace.encode() + b"/" if selection.namespace else self.prefix
         start, revision = scope, self._revision_of(options)
@@ -210,21 +223,30 @@ class Etcd3Storage:
         minimum = continue_token.parse_revision(options.resource_version)
         matches = selection.matches
         found: list[Entry] = []
+        corrupt: list[CorruptObjectError] = []
         async for result, at in self._ranges(start, end, revision, limit, filtered=matches is not None):
             if minimum > at:
                 raise too_large_resource_version(minimum, at, 1)
             for index, kv in enumerate(result.kvs):
-                entry = self.entry(kv)
+                try:
+                    entry = self.entry(kv)
+                except CorruptObjectError as error:
+                    if len(corrupt) == MAX_CORRUPT:
+                        raise CorruptListError(corrupt, truncated=True) from None
+                    corrupt.append(error)
+                    continue
                 if matches is not None and not matches(entry.object):
                     continue
                 found.append(entry)
                 if limit and len(found) == limit and (result.more or index + 1 < len(result.kvs)):
+                    _refuse(corrupt)
                     token = continue_token.encode(kv.key + b"\0", scope, at)
                     remaining = result.count - limit if matches is None else None
                     return ListResult(
                         entries=found, resource_version=str(at), continue_=token, remaining=remaining
                     )
             revision = at
+        _refuse(corrupt)
         return ListResult(entries=found, resource_version=str(revision))
 
     async def _ranges(
@@ -274,3 +296,9 @@ class Etcd3Storage:
                     return
         finally:
             stream.cancel()
+
+
+def _refuse(corrupt: list[CorruptObjectError]) -> None:
+    """A list without what can't be read would say that it is not there. Raises CorruptListError."""
+    if corrupt:
+        raise CorruptListError(corrupt)

@@ -266,6 +266,10 @@ class Storage(Protocol):
         """
         ...
 
+    async def delete_corrupt(self, key: bytes, revision: int) -> bool:
+        """Delete a value unread; False if it is no longer that of ``revision``."""
+        ...
+
     async def watch(self, options: WatchOptions, sink: EventSink) -> StorageWatch: ...
 
     async def count(self) -> int:

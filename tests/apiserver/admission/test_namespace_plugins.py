@@ -69,6 +69,15 @@ async def refused(call, code=403):
 # NamespaceLifecycle
 
 
+@pytest.mark.parametrize("resource", ["namespaces", "limitranges", "resourcequotas", "serviceaccounts"])
+async def test_what_somebody_else_wrote_and_nobody_can_read_holds_up_nobody(api, store, resource):
+    await api.create(pod("before"))
+    scope = "" if resource == "namespaces" else "default/"
+    await store.put(f"/registry/{resource}/{scope}bad".encode(), b"garbage")
+    await asyncio.sleep(0)
+    await api.create(pod("after"))
+
+
 async def test_nothing_is_made_in_a_namespace_that_is_not_there(api):
     error = await refused(api.create(ConfigMap(metadata=meta("a", "none")), namespace="none"), 404)
     assert error.message == 'namespaces "none" not found'

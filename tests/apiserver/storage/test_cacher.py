@@ -377,8 +377,9 @@ class TestTrouble:
         await store.put(key("bad"), b"{")
         assert not cacher.ready
         with pytest.raises(ApiError, match="storage is \\(re\\)initializing") as caught:
-            await cacher.get_list(ListOptions())
+            await cacher.start()
         assert caught.value.code == 429
+        await asyncio.sleep(0)
         assert sink.ends == [None]
         await store.delete_range(key("bad"))
         while not cacher.ready:
@@ -386,6 +387,25 @@ class TestTrouble:
             await asyncio.sleep(0)
         await fill("a")
         assert names(await cacher.get_list(ListOptions())) == ["a"]
+
+    async def test_what_it_held_can_be_peeked_at_while_another_value_cannot_be_read(
+        self, cacher, store, clock, fill, key
+    ):
+        await fill("a")
+        await cacher.start()
+        a = cacher.peek(key("a"))
+        await store.put(key("bad"), b"{")
+        for _ in range(3):
+            clock.advance(1)
+            await asyncio.sleep(0)
+        assert (cacher.ready, cacher.holds_state) == (False, True)
+        assert (cacher.peek(key("a")), list(cacher.peek_all())) == (a, [a])
+
+    async def test_one_that_never_had_a_state_holds_none(self, cacher, store, key):
+        await store.put(key("bad"), b"{")
+        with pytest.raises(ApiError, match="storage is \\(re\\)initializing"):
+            await cacher.start()
+        assert not cacher.holds_state
 
     async def test_a_store_that_closes_a_slow_stream_is_followed_from_there(self, cacher, fill, sink):
         await cacher.watch(WatchOptions(), sink)

@@ -27,7 +27,7 @@ class Cache(Protocol):
     """A storage's watch cache (``storage.cacher.Cacher``)."""
 
     @property
-    def ready(self) -> bool: ...
+    def holds_state(self) -> bool: ...
 
     @property
     def changes(self) -> int: ...
@@ -59,7 +59,7 @@ class Lookup:
     async def get(self, namespace: str, name: str) -> Any:
         """None if there is none."""
         cache = self._cache
-        if not cache.ready:
+        if not cache.holds_state:
             await cache.start()
         if cache.changes != self._at:
             self._forget(cache.changes)
@@ -88,7 +88,7 @@ class Lookup:
     async def list(self, namespace: str = "") -> list[Any]:
         """All of a namespace, or of all namespaces. Not to be changed: it is kept until the cache has moved on."""
         cache = self._cache
-        if not cache.ready:
+        if not cache.holds_state:
             await cache.start()
         if cache.changes != self._at:
             self._forget(cache.changes)
