@@ -228,9 +228,6 @@ class Cacher:
             stream.cancel()
             return self._errors[0] if self._errors else None
         self._stream = stream
-        if self._corrupt is not None:
-            log.warning("watch cache follows the store again", prefix=self._prefix)
-            self._corrupt = None
         return None
 
     async def _load(self) -> None:
@@ -245,6 +242,9 @@ class Cacher:
             revision = at
             listed += entries
             await asyncio.sleep(0)
+        if self._corrupt is not None:
+            log.warning("what is stored can be read again", prefix=self._prefix)
+            self._corrupt = None
         self._cache.clear()
         for start in range(0, len(listed), AT_ONCE):
             for entry in listed[start : start + AT_ONCE]:
