@@ -160,6 +160,8 @@ class Incoming:
 
     def _take_snapshot(self, connection: Connection, kind: FrameKind, payload: bytes) -> None:
         if kind is FrameKind.SNAPSHOT:
+            if self._header is not None:
+                raise ProtocolError("a snapshot within another")
             try:
                 self._header = _decode_header(payload)
             except msgspec.DecodeError as error:
@@ -170,6 +172,7 @@ class Incoming:
             self._decoder.feed(payload)
         else:
             header, snapshot = self._header, self._decoder.finish()
+            self._header, self._decoder = None, SnapshotDecoder()
             message = InstallSnapshot(header.to, header.from_, header.term, snapshot)
             assert self.hello is not None
             self._checked(self.hello, [message])

@@ -9,15 +9,18 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from kube.base.clock import SystemClock
 from kube.store.apply import StateMachine
+from kube.store.codec import encode_snapshot
 from kube.store.kv import MemberInfo, Put
 from kube.store.membership import MemberTable
 from kube.store.peer import tcp
 from kube.store.peer.frames import MAX_STRANGERS_FRAME_BYTES, PREAMBLE, FrameKind, encode_frame
-from kube.store.peer.listener import ListenError
+from kube.store.peer.handshake import Channel, Hello
+from kube.store.peer.listener import ListenError, SnapshotHeader
 from kube.store.peer.messages import Forward
 from kube.store.peer.network import PeerDisconnected
 from kube.store.peer.tcp import TCPNetwork
@@ -264,6 +267,56 @@ async def test_a_malformed_message_of_a_member_ends_its_connection_and_the_next_
     await connected(one, two)
     one.network.send([beat(1)])
     await until(lambda: beat(1) in two.got)
+
+
+HELLO = Hello(CLUSTER, 1, 2, Channel.SNAPSHOT)
+HEADER = (FrameKind.SNAPSHOT, msgspec.msgpack.encode(SnapshotHeader(2, 1, 3)))
+PIECES = [(FrameKind.CHUNK, piece) for piece in encode_snapshot(Snapshot(9, 2, ConfState((1, 2))))]
+END = (FrameKind.END, b"")
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        pytest.param([*PIECES, END], "a piece of a snapshot before its header", id="no header"),
+        pytest.param([(FrameKind.SNAPSHOT, b"\xc1")], "malformed snapshot", id="bad header"),
+        pytest.param([HEADER, HEADER], "a snapshot within another", id="two headers"),
+        pytest.param([HEADER, END], "it is empty", id="no pieces"),
+        pytest.param([HEADER, (FrameKind.CHUNK, b"\xc1"), END], "malformed data", id="a bad piece"),
+        pytest.param(
+            [(FrameKind.SNAPSHOT, msgspec.msgpack.encode(SnapshotHeader(2, 7, 3))), *PIECES, END],
+            "a message from 7 to 2 came another way",
+            id="in another's name",
+        ),
+        pytest.param([HEADER, *PIECES, END, END], "before its header", id="ended twice"),
+        pytest.param([(FrameKind.MESSAGES, b"\x90")], "MESSAGES on a connection for snapshot", id="messages"),
+    ],
+)
+async def test_what_is_no_snapshot_ends_its_connection_alone(
+    sent: list[tuple[FrameKind, bytes]],
+    reason: str,
+    pair: tuple[Node, Node],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one, two = pair
+    reader, writer = await asyncio.open_connection(*address_of(two.url)[1:])
+    writer.write(PREAMBLE + encode_frame(FrameKind.HELLO, msgspec.msgpack.encode(HELLO)))
+    writer.write(b"".join([encode_frame(*each) for each in sent]))
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 5)
+    await until(lambda: reason in caplog.text)
+    assert len(two.of(InstallSnapshot)) == (sent.count(END) == 2)
+    one.network.send([beat(1)])
+    await until(lambda: beat(1) in two.got)
+
+
+async def test_one_connection_may_bring_several_snapshots(pair: tuple[Node, Node]) -> None:
+    _, two = pair
+    _, writer = await asyncio.open_connection(*address_of(two.url)[1:])
+    writer.write(PREAMBLE + encode_frame(FrameKind.HELLO, msgspec.msgpack.encode(HELLO)))
+    writer.write(b"".join([encode_frame(*each) for each in 2 * [HEADER, *PIECES, END]]))
+    with contextlib.closing(writer):
+        await until(lambda: len(two.of(InstallSnapshot)) == 2)
 
 
 async def test_a_message_in_the_name_of_another_member_ends_the_connection(
