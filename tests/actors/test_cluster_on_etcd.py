@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ from kube.store.etcd3.errors import UnreachableError
 from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import Event, EventType, WatchBatch
 from tests.actors.test_cluster import deployment
-from tests.store.servers import DISTRO, Server, etcd, free_port
+from tests.store.servers import DEBIAN, DISTRO, Server, etcd, free_port
 
 one_loop = pytest.mark.asyncio(loop_scope="session")  # see tests.store.servers.share_a_loop
 
@@ -28,6 +29,15 @@ one_loop = pytest.mark.asyncio(loop_scope="session")  # see tests.store.servers.
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     made = etcd(DISTRO, tmp_path_factory.mktemp("etcd"))
+    made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def durable(tmp_path: Path) -> Iterator[Server]:
+    """One that keeps what it acknowledged when it is killed: 3.5.1 may tell of a write before its log has it (etcd issue 14370)."""
+    made = etcd(DEBIAN, tmp_path)
     made.start()
     yield made
     made.kill()
@@ -148,16 +158,18 @@ async def test_an_authority_that_cannot_be_read_is_refused(server: Server) -> No
 
 
 @one_loop
-async def test_an_etcd_that_goes_away_is_told_of_and_missed_no_longer_than_it_is_gone(server: Server) -> None:
-    config = Etcd3Config(endpoints=(server.endpoint,), prefix=b"/away", request_timeout=1.0)
+async def test_an_etcd_that_goes_away_is_told_of_and_missed_no_longer_than_it_is_gone(
+    durable: Server,
+) -> None:
+    config = Etcd3Config(endpoints=(durable.endpoint,), prefix=b"/away", request_timeout=1.0)
     async with Cluster(store=config, nodes=1) as cluster:
         await cluster.client.create(deployment("web", 2), namespace="default")
         await running_pods(cluster, 2)
-        server.kill()
+        durable.kill()
         with pytest.raises(ApiError) as refused:
             await cluster.client.create(config_map("lost"))
-        assert server.endpoint in refused.value.message
-        server.start()
+        assert durable.endpoint in refused.value.message
+        durable.start()
         await cluster.client.create(config_map("found"))
         await cluster.client.create(deployment("more", 2), namespace="default")
         await running_pods(cluster, 4)

@@ -1,5 +1,6 @@
 """A cluster as a user starts it, ``kube up`` in a process of its own, and the programs that speak to it."""
 
+import functools
 import json
 import os
 import re
@@ -105,6 +106,14 @@ class Kubectl:
             "KUBECONFIG": str(kubeconfig),
             "KUBE_EDITOR": os.environ.get("KUBE_EDITOR", "true"),
         }
+
+    @functools.cached_property
+    def version(self) -> tuple[int, int]:
+        """Major and minor."""
+        about = json.loads(self("version", "--client", "-o", "json"))["clientVersion"]
+        minor = re.match(r"\d+", about["minor"])
+        assert minor is not None, about
+        return int(about["major"]), int(minor[0])
 
     def run(
         self,

@@ -93,7 +93,7 @@ def test_a_cluster_that_is_killed_has_every_object_when_it_is_back(store: str, t
 
 def test_an_etcd_that_restarts_under_a_cluster(tmp_path: Path) -> None:
     """What was acknowledged is there, watches go on, and while it is away a client is told what is wrong."""
-    server = etcd(DISTRO, tmp_path)
+    server = etcd(DEBIAN, tmp_path)  # 3.5.1 tells of a write before its log has it (etcd issue 14370)
     server.start()
     running = start(tmp_path, "--nodes", "3", "--store", f"etcd://{server.endpoint}")
     watches: list[subprocess.Popen[str]] = []
