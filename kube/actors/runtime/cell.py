@@ -123,7 +123,7 @@ class Cell(Turns):
         self._receive_batch = actor.receive_batch
         self._context = copy_context()
         self._context.run(HANDLING.set, self._base)
-        self._prompt_turn = (self._context, self._on_turn) if actor.prompt else None
+        self._prompt_turn = (self._context, self._take_turn) if actor.prompt else None
 
     def prepare(self) -> "asyncio.Task[None] | None":
         """Run on_start; a task when it waits. Raises what a plain on_start raises."""

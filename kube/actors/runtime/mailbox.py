@@ -14,6 +14,9 @@ from kube.base.cause import CURRENT, Cause
 
 DEFAULT_CAPACITY: Final = 1024
 
+_current_cause = CURRENT.get
+"""Bound once, like what is in slots and called on the hot path: the look-up of a method there costs more than the call."""
+
 Entry = tuple[Any, Cause | None, Ask | None]
 """What was said, why, and who waits for the answer."""
 
@@ -59,7 +62,6 @@ class Mailbox:
     __slots__ = (
         "_gone",
         "_limit",
-        "_senders",
         "_wake",
         "awake",
         "capacity",
@@ -69,6 +71,7 @@ class Mailbox:
         "path",
         "pop",
         "queue",
+        "senders",
     )
 
     def __init__(self, path: str, capacity: int, wake: Callable[[], None]) -> None:
@@ -77,8 +80,9 @@ class Mailbox:
         self._limit = capacity  # -1 when closed, so that the one comparison of `put` covers it
         self.queue: deque[Any] = deque()
         self.pop: Callable[[], Entry] = self.queue.popleft
-        # Those without a future wait for no room: an ask's deadline covers it, a timer has no sender.
-        self._senders: deque[tuple[Entry, asyncio.Future[bool] | None]] | None = None
+        self.senders: deque[tuple[Entry, asyncio.Future[bool] | None]] | None = None
+        """Who waits for room, None when nobody does. Those without a future wait for nothing: an ask's deadline covers it, a timer
+        has no sender."""
         self._wake = wake
         self.awake = False
         self.closed = False
@@ -91,19 +95,21 @@ class Mailbox:
 
     @property
     def waiting_senders(self) -> int:
-        return 0 if self._senders is None else len(self._senders)
+        return 0 if self.senders is None else len(self.senders)
 
     def put(self, message: Any, ask: Ask | None = None) -> bool:
         """Queue a message without waiting. False means that it was dropped: the actor is stopped, or the stream broken.
 
         Raises MailboxFullError.
         """
-        if len(self.queue) >= self._limit:
+        queue = self.queue
+        if len(queue) >= self._limit:
             return self._overflow(ask)
-        self.queue.append((message, CURRENT.get(), ask))
+        queue.append((message, _current_cause(), ask))
         if not self.awake:
             self.awake = True
-            self._wake()
+            wake = self._wake
+            wake()
         return True
 
     async def put_wait(self, message: Any) -> bool:
@@ -138,7 +144,7 @@ class Mailbox:
 
     def admit(self) -> None:
         """Let waiting senders in, as far as there is room."""
-        senders = self._senders
+        senders = self.senders
         while senders and len(self.queue) < self._limit:
             entry, room = senders.popleft()
             ask = entry[2]
@@ -150,7 +156,7 @@ class Mailbox:
                 room.set_result(True)
             self._append(entry)
         if not senders:
-            self._senders = None
+            self.senders = None
 
     def close(self) -> None:
         """Take no more messages. Those that wait become dead letters, and asks among them and waiting senders fail."""
@@ -158,7 +164,7 @@ class Mailbox:
         self._limit = -1
         while self.queue:
             self._refuse(self.pop()[2])
-        senders, self._senders = self._senders, None
+        senders, self.senders = self.senders, None
         for entry, room in senders or ():
             if room is None:
                 self._refuse(entry[2])
@@ -185,9 +191,9 @@ class Mailbox:
             ask.fail(ActorStoppedError(self.path))
 
     def _line_up(self, message: Any, ask: Ask | None, room: "asyncio.Future[bool] | None") -> None:
-        if self._senders is None:
-            self._senders = deque()
-        self._senders.append(((message, CURRENT.get(), ask), room))
+        if self.senders is None:
+            self.senders = deque()
+        self.senders.append(((message, CURRENT.get(), ask), room))
 
     def _append(self, entry: Entry) -> None:
         self.queue.append(entry)

@@ -4,13 +4,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context as Variables
-from typing import Final
+from typing import Final, TypeVar
+
+M = TypeVar("M")
 
 SLICE: Final = 0.005
 """Seconds that one callback of the loop takes before everybody else has a turn."""
 
-Turn = tuple[Variables, Callable[[], None]]
-"""What is to be called, and in which context."""
+Turn = tuple[Variables, Callable[[float], float]]
+"""In which context, and what is to be called. It takes the reading of the stopwatch with which it begins and gives the one with which
+it ended: one reading for each turn, since most take a few microseconds."""
 
 
 class RunQueue:
@@ -19,33 +22,48 @@ class RunQueue:
     So a message that goes from actor to actor and back does not wait for the loop at every step.
     """
 
-    __slots__ = ("_due", "_loop", "_scheduled", "_stopwatch", "_variables")
+    __slots__ = ("_loop", "_stopwatch", "_variables", "due", "scheduled")
 
     def __init__(self, stopwatch: Callable[[], float]) -> None:
         self._stopwatch = stopwatch
         self._loop = asyncio.get_running_loop()
-        self._due: deque[Turn] = deque()
-        self._scheduled = False
+        self.due: deque[Turn] = deque()
+        self.scheduled = False
+        """A callback of the loop is due, or runs."""
         self._variables = Variables()
         """Of nobody, for each turn enters its actor's own."""
 
-    def add(self, turn: Turn) -> None:
-        self._due.append(turn)
-        if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self._run, context=self._variables)
+    def schedule(self) -> None:
+        """Run what is due soon. For whoever adds to ``due`` while nothing is scheduled."""
+        self.scheduled = True
+        self._loop.call_soon(self._run, context=self._variables)
+
+    def run_through(self, tell: Callable[[M], bool], message: M) -> bool:
+        """Tell a prompt actor a message; it has had its turn when this returns, and so have all whom that woke.
+
+        Unless others are due before it, or it takes more than a slice: then the loop goes on with it as with any message. For
+        callers that have not been given the loop for long: nobody else has a turn meanwhile.
+        """
+        if self.scheduled:
+            return tell(message)
+        self.scheduled = True
+        try:
+            return tell(message)
+        finally:
+            self._run()
 
     def _run(self) -> None:
-        due, stopwatch = self._due, self._stopwatch
-        end = stopwatch() + SLICE
+        due, stopwatch = self.due, self._stopwatch
+        now = stopwatch()
+        end = now + SLICE
         try:
             while due:
                 variables, turn = due.popleft()
-                variables.run(turn)
-                if stopwatch() >= end:
+                now = variables.run(turn, now)
+                if now >= end:
                     break
         finally:
             if due:
                 self._loop.call_soon(self._run, context=self._variables)
             else:
-                self._scheduled = False
+                self.scheduled = False

@@ -37,6 +37,8 @@ class State(Enum):
     STOPPED = "stopped"
 
 
+_current_cause = CURRENT.get
+
 _RUNNING: Final = State.RUNNING
 """The member by a name of its own, for the look-up in an Enum costs more than the comparison."""
 
@@ -124,24 +126,65 @@ class Turns(ABC):
         if self._prompt_turn is None:
             self._loop.call_soon(self._on_turn, context=self._context)
         else:
-            self._run_queue.add(self._prompt_turn)
+            run_queue = self._run_queue
+            run_queue.due.append(self._prompt_turn)
+            if not run_queue.scheduled:
+                run_queue.schedule()
 
     def _on_turn(self) -> None:
+        self._take_turn(self._stopwatch())
+
+    def _take_turn(self, begin: float) -> float:
+        """One turn, which begins at ``begin`` of the stopwatch; when it ended.
+
+        Most turns are of one message, for which this does what `_turn` does for each.
+        """
         if self._handler is not None:
-            return
+            return begin
         mailbox = self.mailbox
-        if len(mailbox.queue) == 1 and self.state is _RUNNING:
-            waiting = self._turn_of_one(mailbox)
-            if waiting is None and mailbox.queue:
-                waiting = self._turn()
-        else:
+        queue, end = mailbox.queue, begin
+        result = waiting = None
+        if len(queue) == 1 and self.state is _RUNNING:
+            if not self.high_water:
+                self.high_water = 1
+            pop, receive, batch, stopwatch = mailbox.pop, self._receive, self._receive_batch, self._stopwatch
+            message, cause, ask = pop()
+            if cause is not _current_cause():
+                CURRENT.set(cause)
+            try:
+                if ask is not None:
+                    result = self._receive_ask(message, ask)
+                elif batch is None:
+                    result = receive(message)
+                else:
+                    self.context.causes = (cause,)
+                    result = batch([message])
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # a refusal, or it fails the actor
+                self._raised(error, ask, message)
+            self.handled += 1
+            if mailbox.senders is not None:
+                mailbox.admit()
+            end = stopwatch()
+            if result is not None and hasattr(result, "__await__"):
+                waiting = Waiting(result, ask, message, begin)
+            elif end - begin > self.slowest:
+                self.slowest, self.slowest_message = end - begin, type(message).__name__
+        if queue and waiting is None:
             waiting = self._turn()
+            end = self._stopwatch()
         if waiting is not None:
-            self._handler = self.own.start(self._follow(waiting), name="handler")
-            self._handler.add_done_callback(lambda task: self._handler_ended(task, waiting))
-            HANDLING.set(self._base)
+            self._wait_for(waiting)
         elif self.state is _RUNNING:
-            self._rest()
+            if queue:
+                self._rest()
+            else:
+                mailbox.awake = False
+        return end
+
+    def _wait_for(self, waiting: Waiting) -> None:
+        self._handler = self.own.start(self._follow(waiting), name="handler")
+        self._handler.add_done_callback(lambda task: self._handler_ended(task, waiting))
+        HANDLING.set(self._base)
 
     def _rest(self) -> None:
         """Sleep until the next message; with some left, let the loop do other things first."""
@@ -161,7 +204,7 @@ class Turns(ABC):
         if depth > self.high_water:  # noqa: PLR1730  # max costs a call for every turn
             self.high_water = depth
         pop, receive, batch, stopwatch = mailbox.pop, self._receive, self._receive_batch, self._stopwatch
-        current = CURRENT.get()
+        current = _current_cause()
         last = stopwatch()
         end = last + TURN
         left = BATCH
@@ -194,37 +237,8 @@ class Turns(ABC):
                     break
         finally:
             self.handled += BATCH - left
-            if mailbox.waiting_senders:
+            if mailbox.senders is not None:
                 mailbox.admit()
-        return None
-
-    def _turn_of_one(self, mailbox: Mailbox) -> Waiting | None:
-        """What `_turn` does for each message, for the only one that there is: most turns are of one."""
-        if not self.high_water:
-            self.high_water = 1
-        begin = self._stopwatch()
-        message, cause, ask = mailbox.pop()
-        if cause is not CURRENT.get():
-            CURRENT.set(cause)
-        result = None
-        try:
-            if ask is not None:
-                result = self._receive_ask(message, ask)
-            elif self._receive_batch is None:
-                result = self._receive(message)
-            else:
-                self.context.causes = (cause,)
-                result = self._receive_batch([message])
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # a refusal, or it fails the actor
-            self._raised(error, ask, message)
-        self.handled += 1
-        if mailbox.waiting_senders:
-            mailbox.admit()
-        if result is not None and hasattr(result, "__await__"):
-            return Waiting(result, ask, message, begin)
-        elapsed = self._stopwatch() - begin
-        if elapsed > self.slowest:
-            self.slowest, self.slowest_message = elapsed, type(message).__name__
         return None
 
     def _receive_ask(self, message: Any, ask: Ask) -> Any:

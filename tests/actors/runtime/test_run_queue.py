@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from kube.actors.runtime.actor import Actor
+from kube.actors.runtime.errors import MailboxFullError
 from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.run_queue import SLICE
 from kube.actors.runtime.system import ActorSystem
@@ -124,3 +125,82 @@ async def test_one_that_has_waited_in_a_handler_goes_on():
         ref.tell(3)
         await turns_of_the_loop(lambda: len(handled) == 4)
         assert handled == [0, 1, 2, 3]
+
+
+async def test_who_tells_through_the_queue_waits_for_no_turn_of_the_loop():
+    async with ActorSystem() as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True)
+        await asyncio.sleep(0)
+        assert system.run_queue.run_through(first.tell, 9)
+        assert played == ["/a", "/b"] * 5
+        first.tell(1)
+        assert len(played) == 10, "whoever just tells does"
+        await turns_of_the_loop(lambda: len(played) == 12)
+
+
+async def test_who_tells_through_the_queue_comes_behind_those_who_are_due():
+    async with ActorSystem() as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True)
+        first.tell(1)
+        assert system.run_queue.run_through(first.tell, 3)
+        assert played == []
+        await turns_of_the_loop(lambda: len(played) == 6)
+
+
+async def test_a_turn_within_a_turn_waits_for_its_end():
+    within: list[int] = []
+
+    def also(ball: int) -> None:
+        if ball == 9:
+            system.run_queue.run_through(first.tell, 0)
+            within.append(len(played))
+
+    async with ActorSystem() as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True, also=also)
+        await asyncio.sleep(0)
+        system.run_queue.run_through(first.tell, 9)
+        assert within == [1]
+        assert len(played) == 11
+
+
+async def test_a_slice_of_time_ends_what_is_told_through_the_queue_too():
+    clock = FakeClock()
+    async with ActorSystem(clock=clock) as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True, also=lambda _: clock.advance(SLICE / 4))
+        await asyncio.sleep(0)
+        system.run_queue.run_through(first.tell, 99)
+        assert len(played) == 4
+        await turns_of_the_loop(lambda: len(played) == 100)
+
+
+async def test_what_the_mailbox_refuses_stands_in_nobodys_way():
+    def refuse(_: int) -> bool:
+        raise MailboxFullError("/a", 1)
+
+    async with ActorSystem() as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True)
+        await asyncio.sleep(0)
+        with pytest.raises(MailboxFullError):
+            system.run_queue.run_through(refuse, 1)
+        system.run_queue.run_through(first.tell, 1)
+        assert played == ["/a", "/b"]
+
+
+async def test_each_turn_has_its_own_cause_when_it_is_told_through_the_queue():
+    causes: list[Cause | None] = []
+    async with ActorSystem() as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True, also=lambda _: causes.append(CURRENT.get()))
+        await asyncio.sleep(0)
+        cause = Cause("c1", "a test")
+        token = CURRENT.set(cause)
+        system.run_queue.run_through(first.tell, 1)
+        assert CURRENT.get() is cause
+        CURRENT.reset(token)
+        system.run_queue.run_through(first.tell, 0)
+        assert causes == [cause, cause, None]
