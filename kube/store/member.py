@@ -178,6 +178,8 @@ class Member:
         self._machine = self.machine
         self._members = self.machine.members
         self._noticed_term = self.applied_term
+        self._news = False
+        """There may be another state machine than before, other members, or crowds of watches."""
         self._pruning = True
         self._snapshot_due = snapshot.index + config.snapshot_entries
         self._handlers: dict[type, Callable[[Any], object]] = {
@@ -216,16 +218,22 @@ class Member:
         if self.unsettled:
             raise AssertionError(f"member {self.id} has not settled")
         proposals: list[Proposal] = []
-        handlers, step = self._handlers, self.raft.step
+        raft, handlers = self.raft, self._handlers
         for each in inputs:
             if type(each) is Proposal:
                 if each.owner is self and not each.future.done():
                     proposals.append(each)
             else:
-                handlers.get(type(each), step)(each)
+                handlers.get(type(each), raft.step)(each)
         dropped = self._propose(proposals) if proposals else None
         self._drive()
-        self._tell()
+        if (
+            self._news
+            or raft.role is not self._role
+            or raft.leader != self._leader
+            or self.applied_term != self._noticed_term
+        ):
+            self._tell()
         if dropped:
             self._observer.proposals_dropped(dropped)
         return self.unsettled
@@ -240,6 +248,8 @@ class Member:
         return self.unsettled
 
     def _tell(self) -> None:
+        """Of what has become of the member since the last time."""
+        self._news = False
         raft = self.raft
         if (
             raft.role is not self._role
@@ -266,7 +276,7 @@ class Member:
                 proposal.answer(DiskFullError(self._disk.path))
             return None
         try:
-            first = self.node.propose([(proposal.request, proposal.size) for proposal in proposals])
+            first = self.raft.propose([(proposal.request, proposal.size) for proposal in proposals])
         except ProposalDroppedError:
             return proposals
         self._proposals.taken(proposals, self.raft.term, first)
@@ -310,8 +320,7 @@ class Member:
 
     def _drive(self) -> None:
         """Every Ready that there is, up to one that must be on disk first."""
-        node, storage, raft = self.node, self.storage, self.raft
-        log, disk = raft.log, self._disk
+        node, storage, disk = self.node, self.storage, self._disk
         end = self.applied_index + APPLIED_AT_ONCE
         while (ready := node.ready()) is not None:
             if ready.snapshot is not None:
@@ -323,14 +332,8 @@ class Member:
                 return
             if ready.messages:
                 self._transport.send(ready.messages)
-            self._carry_out(ready, ready.committed)
-            if (
-                not raft.messages
-                and log.applied >= log.committed
-                and log.ready_end > log.last_index
-                and not node.changed
-            ):
-                break  # nothing else can have become ready
+            if not self._carry_out(ready, ready.committed):
+                break
             if disk is not None and self.applied_index >= end:
                 self.unsettled = True  # much to apply after a start: others have their turns between
                 return
@@ -354,14 +357,15 @@ class Member:
             self._transport.send(ready.messages)
         self._carry_out(ready, ready.committed[len(_before(ready.committed, ready.entries)) :])
 
-    def _carry_out(self, ready: Ready, committed: list[Entry]) -> None:
+    def _carry_out(self, ready: Ready, committed: list[Entry]) -> bool:
+        """Whether another Ready follows."""
         if ready.snapshot is not None:
             self._take_over(ready.snapshot)
         if committed:
             self._apply(committed)
         if ready.read_states or self._confirmed_reads:
             self._serve_reads(ready.read_states)
-        self.node.advance()
+        return self.node.advance()
 
     def _apply(self, entries: list[Entry]) -> None:
         machine, proposals = self.machine, self._proposals
@@ -371,17 +375,17 @@ class Member:
         answers: list[tuple[Proposal, object]] = []
         try:
             for entry in entries:
-                term = entry.term
+                term, data = entry.term, entry.data
                 if term != self.applied_term:
                     self.applied_term = term
                     proposals.term_applied(term)
-                if entry.data is None:
+                if data is None:
                     continue
                 result: object
-                if type(entry.data) is ConfChange:
-                    result = self._change_members(entry.data)
+                if type(data) is ConfChange:
+                    result = self._change_members(data)
                 else:
-                    result = apply(entry.data)
+                    result = apply(data)
                 proposal = pending.pop((term, entry.index), None) if pending else None
                 if kv.journal:
                     watches.collect(None if proposal is None else proposal.notes)
@@ -400,6 +404,8 @@ class Member:
             self._pruning = True
         if watches.failures:
             self.report_failures()
+        if watches.crowds or machine.members is not self._members:
+            self._news = True
 
     def _change_members(self, change: ConfChange) -> tuple[MemberInfo, ...] | StoreError:
         """The members after it, or why nothing was changed."""
@@ -427,7 +433,7 @@ class Member:
         self.machine = self._restore(snapshot)
         self.applied_index, self.applied_term = snapshot.index, snapshot.term
         self._snapshot_due = snapshot.index + self.config.snapshot_entries
-        self._pruning = True
+        self._pruning = self._news = True
         self._proposals.skipped(snapshot.index)
 
     def _compact_log(self) -> None:

@@ -60,11 +60,12 @@ class InProcessTransport:
         inboxes = self._inboxes
         for message in messages:
             inbox = inboxes.get(message.to)
-            delivered = inbox is not None and inbox(message)
-            if type(message) is InstallSnapshot:
-                self._report(message.from_, SnapshotReported(message.to, delivered))
-            elif not delivered:
-                self._report(message.from_, PeerUnreachable(message.to))
+            if inbox is None or not inbox(message):
+                lost = type(message) is InstallSnapshot
+                report = SnapshotReported(message.to, False) if lost else PeerUnreachable(message.to)
+                self._report(message.from_, report)
+            elif type(message) is InstallSnapshot:
+                self._report(message.from_, SnapshotReported(message.to, True))
 
     def _report(self, sender: int, report: PeerUnreachable | SnapshotReported) -> None:
         inbox = self._inboxes.get(sender)

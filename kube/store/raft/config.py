@@ -24,7 +24,8 @@ class Config(Struct, frozen=True, kw_only=True):
 
     ``thrifty``: entries by which a follower may be behind, and be sent none, while as many others as make a majority have
     acknowledged all that there is. It is sent what it lacks when it is behind by more, when one of the others does not
-    answer, and with the next tick: a batch in place of many messages. 0: everybody is sent everything at once.
+    answer, and with the next tick: a batch in place of many messages. And followers hear of commits by so many at a time, or with a
+    heartbeat, and so apply a batch in place of many entries. 0: everybody is sent everything at once.
 
     A follower is sent no more than ``max_inflight`` appends and ``max_inflight_bytes`` (or what one append takes it above) that it
     has not acknowledged. A leader takes no proposals that would bring more than ``max_uncommitted_size`` bytes to wait for

@@ -120,6 +120,11 @@ class RaftLog:
 
     # ---- write
 
+    def extend(self, entries: Sequence[Entry], last: int, term: int) -> None:
+        """Entries that follow the last one; the last of them is at ``last``, of ``term``."""
+        self.unstable.extend(entries)
+        self.last_index, self.last_term = last, term
+
     def append(self, entries: Sequence[Entry]) -> None:
         """Entries that follow the last one or replace the log's tail; a committed entry is never replaced."""
         if not entries:
@@ -144,9 +149,8 @@ class RaftLog:
         """Raft figure 2, AppendEntries 2 to 4. False when the log has no entry of ``prev_term`` at ``prev_index``."""
         if prev_index == self.last_index and prev_term == self.last_term:
             if entries:
-                self.unstable.extend(entries)
                 last = entries[-1]
-                self.last_index, self.last_term = last.index, last.term
+                self.extend(entries, last.index, last.term)
             return True
         if not self.match_term(prev_index, prev_term):
             return False
@@ -185,11 +189,10 @@ class RaftLog:
 
     def stable_to(self, index: int, term: int) -> None:
         """The entries up to ``index`` are in storage. A tail that was replaced meanwhile stays unstable."""
-        count = index - self.unstable_start + 1
         if index == self.last_index and term == self.last_term:
             self.unstable = []
-        elif count > 0 and self.match_term(index, term):
-            del self.unstable[:count]
+        elif index >= self.unstable_start and self.match_term(index, term):
+            del self.unstable[: index - self.unstable_start + 1]
         else:
             return
         self.unstable_start = index + 1

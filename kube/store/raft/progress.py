@@ -91,13 +91,12 @@ class Progress:
         """An append of ``count`` entries of ``size`` bytes, that ends at ``last_index`` and tells ``commit``, was sent."""
         self.sent_commit = commit
         if self.state is _REPLICATE:
+            inflight = self.inflight
             if count:
                 self.next = last_index + 1
-                self.inflight.append((last_index, size))
+                inflight.append((last_index, size))
                 self.inflight_bytes += size
-            self.paused = (
-                len(self.inflight) >= self.max_inflight or self.inflight_bytes >= self.max_inflight_bytes
-            )
+            self.paused = len(inflight) >= self.max_inflight or self.inflight_bytes >= self.max_inflight_bytes
         else:
             self.paused = count > 0
 

@@ -33,8 +33,6 @@ from kube.store.raft.state import TRANSITIONS, ProposalDroppedError, RaftState, 
 __all__ = ["TRANSITIONS", "ProposalDroppedError", "Raft", "Role"]
 
 _LEADER = Role.LEADER
-
-_LEADER = Role.LEADER
 _Handlers = dict[type, Callable[[Any, Any], None]]
 
 _FROM_LEADER: _Handlers = {
@@ -117,27 +115,28 @@ class Raft(RaftState):
         if count == 1:
             ((data, size),) = items
             entries = (Entry(term, first, data, size),)
+            whole = True
         else:
             entries = tuple(
                 [Entry(term, index, data, size) for index, (data, size) in enumerate(items, first)]
             )
             size = sum([entry.size for entry in entries])
+            whole = count <= config.max_entries_per_message and size <= config.max_size_per_message
         if self.uncommitted_size + size > config.max_uncommitted_size:
             tail = replication.uncommitted_size(self)
             if tail and tail + size > config.max_uncommitted_size:
                 raise ProposalDroppedError(self.id, f"{tail} bytes are uncommitted")
         self.uncommitted_size += size
-        log.append(entries)
-        whole = count <= config.max_entries_per_message and (
-            count == 1 or size <= config.max_size_per_message
-        )
-        committed = log.committed
-        thrifty, needed = config.thrifty, 0
+        last = prev + count
+        log.extend(entries, last, term)
+        committed, thrifty, needed = log.committed, config.thrifty, self.needed
         if thrifty:
-            needed = replication.needed_for_quorum(self)
+            if committed - self.told_commit >= thrifty:
+                self.told_commit = committed
+            committed = self.told_commit
         for member, progress in self.peers:
             if thrifty:
-                if needed <= 0 and prev + count < progress.next + thrifty:
+                if needed <= 0 and last < progress.next + thrifty:
                     continue
                 needed -= progress.match == prev and member in self.matched
             if whole and progress.next == first and not progress.paused:
@@ -145,7 +144,7 @@ class Raft(RaftState):
                 self.messages.append(
                     AppendEntries(member, self.id, term, prev, prev_term, entries, committed)
                 )
-                progress.sent(prev + count, count, size, committed)
+                progress.sent(last, count, size, committed)
             else:
                 replication.send_append(self, member, progress)
         return first
@@ -172,12 +171,13 @@ class Raft(RaftState):
 
     def step(self, message: Message) -> None:
         """Take a message of a peer."""
-        if message.term > self.term:
+        term = message.term
+        if term != self.term:
+            if term < self.term:
+                self._step_older_term(message)
+                return
             if not self._step_newer_term(message):
                 return
-        elif message.term < self.term:
-            self._step_older_term(message)
-            return
         handler = self.handlers.get(type(message))
         if handler is not None:
             handler(self, message)

@@ -137,18 +137,18 @@ class RawNode:
         raft = self.raft
         log = raft.log
         messages, read_states, snapshot = raft.messages, raft.read_states, log.unstable_snapshot
+        committed = log.committed
         has_entries = log.ready_end <= log.last_index
         voted = raft.term != self._term or raft.vote != self._vote
-        has_committed = log.committed > log.applied and snapshot is None
+        has_committed = committed > log.applied and snapshot is None
         must_sync = has_entries or voted or self.changed
         if not (messages or must_sync or has_committed or read_states or snapshot is not None):
             return None
         hard_state = None
-        if voted:
-            self._term, self._vote = raft.term, raft.vote
-        if voted or self.changed or (has_entries and log.committed != self._commit):
-            self._commit, self.changed = log.committed, False
-            hard_state = HardState(raft.term, raft.vote, log.committed)
+        if must_sync and (committed != self._commit or voted or self.changed):
+            self._term, self._vote, self._commit = raft.term, raft.vote, committed
+            self.changed = False
+            hard_state = HardState(raft.term, raft.vote, committed)
         # Lists of its own, be they empty: inputs that come while this Ready is outstanding are of the next one.
         if messages:
             raft.messages = []
@@ -170,8 +170,8 @@ class RawNode:
         )
         return ready
 
-    def advance(self) -> None:
-        """Everything that the last Ready said is done."""
+    def advance(self) -> bool:
+        """Everything that the last Ready said is done. False: no other Ready follows without another input."""
         ready = self._outstanding
         if ready is None:
             raise AssertionError("advance without a Ready")
@@ -182,8 +182,9 @@ class RawNode:
             log.stable_snapshot_to(ready.snapshot.index)
             raft.applied = log.applied
             raft.use_conf(ready.snapshot.conf)
-        if ready.entries:
-            last = ready.entries[-1]
+        entries = ready.entries
+        if entries:
+            last = entries[-1]
             log.stable_to(last.index, last.term)
             if raft.role is _LEADER:
                 replication.persisted(raft, last.index, last.term)
@@ -191,3 +192,9 @@ class RawNode:
             raft.applied = log.applied
             if raft.conf.auto_leave:
                 reconfiguration.leave_joint(raft)
+        return (
+            bool(raft.messages)
+            or log.applied < log.committed
+            or log.ready_end <= log.last_index
+            or self.changed
+        )

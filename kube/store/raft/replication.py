@@ -10,7 +10,6 @@ from kube.store.raft.messages import (
     TimeoutNow,
 )
 from kube.store.raft.progress import Progress, ProgressState
-from kube.store.raft.quorum import MajorityConfig
 from kube.store.raft.reads import acknowledge_reads, lead_early_reads
 from kube.store.raft.state import RaftState
 from kube.store.raft.storage import LogCompactedError, SnapshotUnavailableError
@@ -63,14 +62,6 @@ def send_all(raft: RaftState, to: int, progress: Progress) -> None:
     log = raft.log
     while progress.next <= log.last_index and send_append(raft, to, progress, if_empty=False):
         pass
-
-
-def needed_for_quorum(raft: RaftState) -> int:
-    """How many others must have an entry of this leader's for it to be committed; all of them while the configuration is joint."""
-    voters = raft.voters
-    if isinstance(voters, MajorityConfig):
-        return voters.quorum - (raft.id in raft.matched)
-    return len(raft.peers)
 
 
 def send_what_lacks(raft: RaftState, but: int = NO_NODE) -> None:
@@ -156,20 +147,11 @@ def urge(raft: RaftState, to: int) -> None:
 
 def persisted(raft: RaftState, index: int, term: int) -> None:
     """The shell has made the leader's log stable up to ``index``, so it counts itself (dissertation §10.2.1)."""
-    if term == raft.term and index > raft.matched.get(raft.id, index):
-        matched = raft.matched
-        matched[raft.id] = index
-        # Of several voters another one is needed too, and mostly none has answered yet.
-        committed = raft.log.committed
-        if index > committed and (len(matched) == 1 or _has_acknowledged_past(raft, committed)):
+    matched, own = raft.matched, raft.id
+    if term == raft.term and index > matched.get(own, index):
+        matched[own] = index
+        if index > raft.log.committed:
             maybe_commit(raft)
-
-
-def _has_acknowledged_past(raft: RaftState, index: int) -> bool:
-    for _, progress in raft.peers:  # noqa: SIM110  # a generator costs more than the loop
-        if progress.match > index:
-            return True
-    return False
 
 
 def maybe_commit(raft: RaftState) -> bool:

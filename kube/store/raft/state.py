@@ -13,7 +13,7 @@ from kube.store.raft.config import Config
 from kube.store.raft.log import RaftLog
 from kube.store.raft.messages import NO_NODE, ConfState, HardState, Message, ReadState
 from kube.store.raft.progress import Progress
-from kube.store.raft.quorum import Quorum, quorum_of
+from kube.store.raft.quorum import MajorityConfig, Quorum, quorum_of
 from kube.store.raft.read_only import ReadOnly
 from kube.store.raft.storage import Storage
 
@@ -65,6 +65,7 @@ class RaftState:
         "log",
         "matched",
         "messages",
+        "needed",
         "peers",
         "pending_conf_index",
         "progress",
@@ -73,6 +74,7 @@ class RaftState:
         "rng",
         "role",
         "term",
+        "told_commit",
         "transferee",
         "uncommitted_size",
         "urged",
@@ -120,6 +122,10 @@ class RaftState:
         """Those of ``progress`` that are sent to: all but itself."""
         self.matched: dict[int, int] = {}
         """``match`` of each voter as the quorum reads it, kept beside ``progress``; the leader's own is what is stable."""
+        self.needed = 0
+        """How many others must have an entry for it to be committed; all of them while the configuration is joint."""
+        self.told_commit = 0
+        """The commit that a thrifty leader's appends carry: not more than ``config.thrifty`` entries behind its own."""
         self.reads = ReadOnly()
         self.early_reads: list[tuple[int, int]] = []
         """(asker, context) of reads that wait for the first commit of this leader's term."""
@@ -191,3 +197,9 @@ class RaftState:
             voter: matched.get(voter, 0) if voter == self.id else progress[voter].match
             for voter in self.voters.voters
         }
+        voters = self.voters
+        self.needed = (
+            voters.quorum - (self.id in self.matched)
+            if isinstance(voters, MajorityConfig)
+            else len(self.peers)
+        )

@@ -123,12 +123,15 @@ class MemoryStorage:
             self._hard_state = hard_state
         if not entries:
             return
-        if entries[0].index == self._start + len(self._entries) + 1:
-            self._entries.extend(entries)
-            for entry in entries:
-                self.log_size += entry.size
-        else:
+        kept, first = self._entries, entries[0]
+        if first.index != self._start + len(kept) + 1:
             self.append(entries)
+        elif len(entries) == 1:
+            kept.append(first)
+            self.log_size += first.size
+        else:
+            kept.extend(entries)
+            self.log_size += sum([entry.size for entry in entries])
 
     def append(self, entries: list[Entry]) -> None:
         """Keep ``entries``; what the log held at their indexes and after is gone."""

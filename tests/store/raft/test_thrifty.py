@@ -110,3 +110,38 @@ def test_leadership_goes_over_to_one_that_is_behind(network: Make) -> None:
     net.settle()
     assert net.leaders() == [3]
     assert net.data(3) == ["a"]
+
+
+def test_followers_hear_of_commits_by_so_many_at_a_time(network: Make) -> None:
+    net = lead(network, 3, thrifty=4)
+    began = net.nodes[1].raft.log.committed
+    lags = []
+    for _ in range(12):
+        net.propose(1, "x")
+        lags.append(net.nodes[1].raft.log.committed - net.nodes[2].raft.log.committed)
+    assert net.nodes[1].raft.log.committed == began + 12, "the leader waits for nobody with that"
+    assert max(lags) == 4
+    assert lags.count(1) == 3, "every fourth append tells of all before it"
+
+
+def test_a_heartbeat_tells_of_every_commit(network: Make) -> None:
+    net = lead(network, 3, thrifty=100)
+    for each in "abc":
+        net.propose(1, each)
+    assert net.data(2) == []
+    net.tick(2, 1)
+    assert [net.data(voter) for voter in net.voters] == [["a", "b", "c"]] * 3
+
+
+def test_a_leader_tells_of_commits_anew_in_its_own_term(network: Make) -> None:
+    net = lead(network, 3, thrifty=4)
+    for _ in range(9):
+        net.propose(1, "x")
+    assert net.nodes[1].transfer_leadership(2)
+    net.settle()
+    assert net.leaders() == [2]
+    for _ in range(5):
+        net.propose(2, "y")
+    assert net.nodes[2].raft.log.committed - net.nodes[1].raft.log.committed <= 4
+    net.tick(2, 2)
+    assert [net.data(voter) for voter in net.voters] == [["x"] * 9 + ["y"] * 5] * 3
