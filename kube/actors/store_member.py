@@ -40,7 +40,7 @@ class StoreMember(Actor[Input]):
         return None
 
     def _begin(self) -> None:
-        tell = self.context.self_ref.tell
+        tell, run_through = self.context.self_ref.tell, self.context.system.run_queue.run_through
 
         def submit(message: Input) -> bool:
             try:
@@ -48,7 +48,10 @@ class StoreMember(Actor[Input]):
             except MailboxFullError:
                 return False
 
-        self._member = self._store.replicas.start_member(self._id, submit)
+        def at_once(message: Input) -> bool:
+            return run_through(submit, message)
+
+        self._member = self._store.replicas.start_member(self._id, submit, at_once)
         self.context.tasks.start(self._tick(submit), name="tick")
 
     async def _begin_on_disk(self) -> None:
@@ -73,11 +76,10 @@ class StoreMember(Actor[Input]):
 
     def receive_batch(self, messages: list[Input]) -> Awaitable[None] | None:
         """What arrives while the member settles makes the next batch: one sync for all of it."""
-        assert self._member is not None
+        member = self._member
+        assert member is not None
         self._ticked = False
-        if self._member.handle(messages):
-            return settle(self._member, self._syncer)
-        return None
+        return settle(member, self._syncer) if member.handle(messages) else None
 
     async def _tick(self, submit: Callable[[Input], bool]) -> None:
         """Ticks that a stalled loop or a member that waits for its disk has missed are not made up: they would count as silence of

@@ -47,8 +47,11 @@ SWEEP = 0.5
 """Seconds between two looks at what has waited too long."""
 PUMPED = 256
 """Watches of a crowd that are served in one turn of the loop."""
-THRIFTY = 16
-"""Entries by which one of three members may be behind the other two: they share a process, and its fate."""
+THRIFTY = 32
+"""Entries by which one of three members may be behind the other two, and what followers have applied behind what the leader has: they
+share a process, and its fate."""
+AT_ONCE = 16
+"""Proposals of somebody who proposes alone that are carried out without a turn of the loop; then everybody else has one."""
 PROGRESS_SWEEPS = 20
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
 
@@ -88,16 +91,21 @@ class StoreConfig(Struct, frozen=True, kw_only=True):
             force_setattr(self, "tick", 0.1 if self.replicas == 1 else 0.02)
 
 
+def _refuse(_: Input) -> bool:
+    return False
+
+
 class Replica:
     """A place for a member: what outlives it, and the member while it runs."""
 
-    __slots__ = ("id", "member", "storage", "submit")
+    __slots__ = ("at_once", "id", "member", "storage", "submit")
 
     def __init__(self, id_: int, storage: StableStorage) -> None:
         self.id = id_
         self.storage = storage
         self.member: Member | None = None
-        self.submit: Callable[[Input], bool] = lambda _: False
+        self.submit: Callable[[Input], bool] = _refuse
+        self.at_once: Callable[[Input], bool] = _refuse
 
     @property
     def term(self) -> int:
@@ -133,6 +141,9 @@ class Replicas:
         self._tasks = TaskOwner("store")
         self._log = get_logger(__name__)
         self._transport: Transport = InProcessTransport() if transport is None else transport
+        self._at_once_limit = (
+            AT_ONCE if isinstance(self._transport, InProcessTransport) and directory is None else 0
+        )
         self._quorum = config.replicas // 2 + 1
         self._quota = config.quota_bytes if config.quota_bytes > 0 else math.inf
         self.directory = directory
@@ -153,6 +164,8 @@ class Replicas:
         """Who waits to propose."""
         self._changed: list[asyncio.Future[None]] = []
         """Who waits for a member that serves."""
+        self._at_once = 0
+        """Proposals that may be carried out at once, if nobody else has one in flight."""
         self._sweeps = 0
         self._patience = int(config.request_timeout / SWEEP) + 1
         self._closed = False
@@ -180,8 +193,11 @@ class Replicas:
         elif storage.unsynced:
             await storage.settle(syncer)
 
-    def start_member(self, id_: int, submit: Callable[[Input], bool]) -> Member:
-        """Build member ``id_`` from its storage. ``submit`` puts into its mailbox, without waiting; False: not taken.
+    def start_member(
+        self, id_: int, submit: Callable[[Input], bool], at_once: Callable[[Input], bool] | None = None
+    ) -> Member:
+        """Build member ``id_`` from its storage. ``submit`` puts into its mailbox, without waiting; False: not taken. ``at_once`` does
+        too, and when it returns the members have mostly handled what follows from it.
 
         Once all members run and none leads, one is told to campaign, so that a store that starts has a leader at once.
         """
@@ -211,6 +227,7 @@ class Replicas:
         )
         replica.member = member
         replica.submit = submit
+        replica.at_once = at_once or submit
         self._transport.attach(id_, submit)
         running = [each for each in self._replicas.values() if each.member is not None]
         if len(running) == len(self.voters) and self._leader is None:
@@ -224,7 +241,7 @@ class Replicas:
             return
         self._transport.detach(member.id)
         replica.member = None
-        replica.submit = lambda _: False
+        replica.submit = replica.at_once = _refuse
         if self.subscriptions.home is member.machine.watches:
             self.subscriptions.move(None)
         self._elect()
@@ -320,12 +337,21 @@ class Replicas:
             await self._wait_for_room()
         future: asyncio.Future[object] = self._loop.create_future()
         proposal = Proposal(request, size, notes, future, self._sweeps + self._patience)
-        self._in_flight[proposal] = None
+        in_flight = self._in_flight
+        alone = not in_flight
+        in_flight[proposal] = None
         try:
-            self._submit(proposal)
-            result = await future
+            if alone and self._at_once:
+                self._at_once -= 1
+                self._submit_at_once(proposal)
+                result = await future
+            else:
+                self._submit(proposal)
+                result = await future
+                # Whoever was alone all the while is again, it seems; proposals of several are better off as one batch.
+                self._at_once = self._at_once_limit if alone and len(in_flight) == 1 else 0
         finally:
-            del self._in_flight[proposal]
+            del in_flight[proposal]
             if self._room:
                 self._make_room()
         if isinstance(result, StoreError):
@@ -403,6 +429,15 @@ class Replicas:
                 return
         proposal.owner = None
         self._unsent.append(proposal)
+
+    def _submit_at_once(self, proposal: Proposal) -> None:
+        leader = self._leader
+        if leader is not None and not self._closed:
+            proposal.owner = leader.member
+            at_once = leader.at_once
+            if at_once(proposal):
+                return
+        self._submit(proposal)
 
     def _submit_unsent(self) -> None:
         unsent, self._unsent = self._unsent, deque()

@@ -143,7 +143,12 @@ class Standalone(Replicas):
 
     # ---- the member
 
-    def start_member(self, id_: int, submit: Callable[[Input], bool]) -> Member:
+    def start_member(
+        self,
+        id_: int,
+        submit: Callable[[Input], bool],
+        at_once: Callable[[Input], bool] | None = None,  # noqa: ARG002  # what follows takes a peer's answer
+    ) -> Member:
         config = self.config
         member = Member(
             MemberConfig(
