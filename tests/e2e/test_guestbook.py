@@ -5,6 +5,7 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,10 @@ def naturally(name: str) -> list[tuple[int, int]]:
     return [(ord("0"), int(part)) if part.isdigit() else (ord(part), 0) for part in parts]
 
 
+def config_map(name: str) -> dict[str, Any]:
+    return {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": name}}
+
+
 def test_get_in_every_output_form(kubectl: Kubectl, shared: str) -> None:
     n = ("-n", shared)
     table = kubectl("get", "deployments", *n)
@@ -87,8 +92,16 @@ def test_get_in_every_output_form(kubectl: Kubectl, shared: str) -> None:
     assert "frontend   3" in kubectl(
         "get", "deploy", "frontend", *n, "-o", "custom-columns=NAME:.metadata.name,WANT:.spec.replicas"
     )
-    names = kubectl("get", "pods", *n, "--sort-by=.metadata.name", "-o", "name").splitlines()
-    assert names == sorted(names, key=None if kubectl.version >= ALPHABETICAL else naturally)
+    numbered = {
+        "kind": "List",
+        "apiVersion": "v1",
+        "items": [config_map(f"a{number}") for number in (9, 10, 2)],
+    }
+    kubectl("apply", "-f", "-", stdin=json.dumps(numbered))
+    for kind in (("pods", *n), ("configmaps",)):
+        names = kubectl("get", *kind, "--sort-by=.metadata.name", "-o", "name").splitlines()
+        assert len(names) > 3
+        assert names == sorted(names, key=None if kubectl.version >= ALPHABETICAL else naturally)
     assert "app=guestbook" in kubectl("get", "pods", *n, "--show-labels")
     assert shared in kubectl("get", "pods", "--all-namespaces")
     everything = kubectl("get", "all", *n)
