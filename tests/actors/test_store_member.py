@@ -3,8 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from kube.store.local import LocalStore
 from kube.store.member import Input
 from kube.store.replicas import StoreConfig
 from kube.store.requests import OptimisticPut
+from tests.store.waiting import until, waited
 
 
 class World:
@@ -67,20 +67,9 @@ async def one() -> AsyncIterator[World]:
         yield world
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Look after each turn of the loop; the test's own time limit is for conditions that never hold."""
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # it looks from outside at what has no event
-            await asyncio.sleep(0)
-
-
-SCHEDSTAT = Path("/proc/self/schedstat")
-
-
 def own_time() -> float:
     """Seconds that go on while this process runs or sleeps, not while it waits for a core that others have (Linux)."""
-    waited = int(SCHEDSTAT.read_text().split()[1]) if SCHEDSTAT.exists() else 0
-    return time.monotonic() - waited / 1e9
+    return time.monotonic() - waited()
 
 
 class Load:

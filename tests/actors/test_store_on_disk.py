@@ -29,6 +29,7 @@ from kube.store.wal.log import WalOptions
 from kube.store.wal.segment import Identity
 from kube.store.wal.storage import StorageOptions, WalStorage, first_snapshot
 from kube.store.wal.syncer import InlineSyncer
+from tests.store.waiting import until
 from tests.store.wal.conftest import MemoryDisk
 
 T = TypeVar("T")
@@ -156,9 +157,7 @@ async def test_a_full_disk_refuses_writes_until_there_is_space_and_reads_go_on()
         assert (await store.range(b"k")).kvs[0].value == b"v"
         assert (await store.range(b"f", b"g", count_only=True)).count == acknowledged
         disk.free = 1 << 20
-        async with asyncio.timeout(5):
-            while directory.storages[1].full:  # noqa: ASYNC110  # a tick finds out
-                await asyncio.sleep(0.01)
+        await until(lambda: not directory.storages[1].full)  # a tick finds out
         await store.put(b"k", b"w")
     after = WalStorage.open(disk, Identity(1, 1), random.Random(1), OPTIONS)
     assert after.last_index() > acknowledged
@@ -173,17 +172,13 @@ async def test_where_space_can_not_be_reserved_the_write_that_fails_waits_and_ot
         await store.put(b"k", b"v")
         disk.free = 100
         waiting = asyncio.ensure_future(store.put(b"k", b"w" * 200))
-        async with asyncio.timeout(5):
-            while not directory.storages[1].full:  # noqa: ASYNC110  # from outside
-                await asyncio.sleep(0)
+        await until(lambda: directory.storages[1].full)
         with pytest.raises(DiskFullError):
             await store.put(b"l", b"v")
         assert (await store.range(b"k")).kvs[0].value == b"v"
         disk.free = 1 << 20
         assert (await waiting).revision == 3
-        async with asyncio.timeout(5):
-            while directory.storages[1].full:  # noqa: ASYNC110  # a tick finds out
-                await asyncio.sleep(0.01)
+        await until(lambda: not directory.storages[1].full)  # a tick finds out
         await store.put(b"l", b"v")
     after = WalStorage.open(disk, Identity(1, 1), random.Random(1), OPTIONS)
     assert after.hard_state.commit >= 3
@@ -217,8 +212,7 @@ async def test_a_member_that_crashes_while_it_settles_comes_back_with_what_was_a
     async with running(on_disk(tmp_path, 3)) as world:
         store = world.store
         writing = [asyncio.ensure_future(store.optimistic_put(b"k%d" % n, b"v", 0)) for n in range(300)]
-        while not any(task.done() for task in writing):  # noqa: ASYNC110  # from outside
-            await asyncio.sleep(0)
+        await until(lambda: any(task.done() for task in writing))
         leader = world.refs[store.leader - 1]
         next(cell for cell in world.system._cells() if cell.ref is leader).fail(RuntimeError("a bug"))
         assert all(result.succeeded for result in await asyncio.gather(*writing))
@@ -325,6 +319,4 @@ async def test_a_member_that_restarts_while_a_snapshot_is_on_its_way_writes_the_
         slow.go.set()
         for round_ in range(4):
             await fill(store, b"r%d" % round_, 600)
-        async with asyncio.timeout(5):
-            while sum(name.endswith(".snap") for name in disk.files) < 2:  # noqa: ASYNC110  # from outside
-                await asyncio.sleep(0.01)
+        await until(lambda: sum(name.endswith(".snap") for name in disk.files) >= 2)

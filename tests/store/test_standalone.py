@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -31,6 +31,7 @@ from kube.store.peer.network import PeerDisconnected
 from kube.store.raft.messages import AppendEntries, ReadIndexRequest
 from kube.store.reconfiguration import StandaloneStore
 from tests.store.hub import CLUSTER, World, members
+from tests.store.waiting import until
 
 
 async def worlds(count: int, **options: object) -> AsyncIterator[World]:
@@ -61,12 +62,6 @@ async def impatient() -> AsyncIterator[World]:
 async def one() -> AsyncIterator[World]:
     async for world in worlds(1):
         yield world
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  # it looks from outside at what has no event
-            await asyncio.sleep(0)
 
 
 async def roles(world: World) -> tuple[StandaloneStore, StandaloneStore, StandaloneStore]:

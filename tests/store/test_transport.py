@@ -48,5 +48,9 @@ def test_the_sender_hears_of_every_snapshots_fate() -> None:
     assert one.messages == [SnapshotReported(2, True), SnapshotReported(2, False)]
 
 
-def test_a_sender_that_is_gone_hears_nothing() -> None:
-    InProcessTransport().send([Heartbeat(2, 1, 1, 0)])
+def test_what_a_sender_that_is_gone_would_hear_goes_to_nobody() -> None:
+    transport = InProcessTransport()
+    two = Box()
+    transport.attach(2, two)
+    transport.send([Heartbeat(3, 1, 1, 0), InstallSnapshot(2, 1, 1, Snapshot())])
+    assert two.messages == [InstallSnapshot(2, 1, 1, Snapshot())]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.etcd_server.conftest import Etcdctl, Serve, Serving, etcdctl_binary
+from tests.store.waiting import until
 
 
 @asynccontextmanager
@@ -40,9 +41,7 @@ async def write(process: asyncio.subprocess.Process, text: str) -> None:
 
 async def watched(serving: Serving, count: int) -> None:
     """Until the store has so many watches."""
-    async with asyncio.timeout(10):
-        while len(serving.store.replicas.subscriptions) < count:  # noqa: ASYNC110  # another process brings it about
-            await asyncio.sleep(0.005)
+    await until(lambda: len(serving.store.replicas.subscriptions) >= count, pause=0.005)
 
 
 async def test_watch_a_prefix_from_a_revision(serving: Serving, etcdctl: Etcdctl) -> None:
@@ -90,7 +89,7 @@ async def test_lock_waits_for_the_holder(serving: Serving, etcdctl: Etcdctl) -> 
         assert re.fullmatch(r"door/[0-9a-f]+", held)
         async with running(etcdctl, "lock", "door") as second:
             async with asyncio.timeout(10):
-                while (await serving.store.range(b"door/", b"door0")).count < 2:  # noqa: ASYNC110  # as above
+                while (await serving.store.range(b"door/", b"door0")).count < 2:  # noqa: ASYNC110  # another process brings it about
                     await asyncio.sleep(0.005)
             first.terminate()
             taken = await line(second)

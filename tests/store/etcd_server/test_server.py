@@ -15,6 +15,7 @@ from kube.store.etcdpb import messages
 from kube.store.kv import Alarm, AlarmType
 from tests.store.etcd_server.certificates import Authority
 from tests.store.etcd_server.conftest import Caller, Etcdctl, Serve, Serving, Watching, etcdctl_binary
+from tests.store.waiting import until
 
 
 async def http(endpoint: str, request: str) -> tuple[str, str]:
@@ -130,11 +131,8 @@ async def test_a_quiet_client_that_answers_is_kept(serve: Serve) -> None:
         watching = Watching(Caller(channel))
         await watching.create(b"k")
         [protocol] = serving.server._connections
-        async with asyncio.timeout(10):
-            while protocol.pinged is None:  # noqa: ASYNC110  # the server's clock brings it about
-                await asyncio.sleep(0.01)
-            while protocol.pinged is not None:  # noqa: ASYNC110  # the client's answer does
-                await asyncio.sleep(0.01)
+        await until(lambda: protocol.pinged is not None, pause=0.01)  # by the server's clock
+        await until(lambda: protocol.pinged is None, pause=0.01)  # by the client's answer
         await serving.store.put(b"k", b"")
         assert (await watching.read()).events[0].kv.key == b"k"
 
@@ -188,9 +186,7 @@ async def test_who_never_reads_costs_no_more_than_the_bounds(serving: Serving) -
         writer.write(frames.frame(frames.HEADERS, frames.END_HEADERS, stream, head))
         writer.write(frames.frame(frames.DATA, frames.END_STREAM, stream, body))
     [protocol] = serving.server._connections
-    async with asyncio.timeout(10):
-        while protocol._http2 is None or not protocol._http2._paused:  # noqa: ASYNC110  # the loop's turns bring it about
-            await asyncio.sleep(0)
+    await until(lambda: protocol._http2 is not None and protocol._http2._paused)
     for _ in range(100):  # turns in which the calls that are read already could run
         await asyncio.sleep(0)
     connection = protocol._http2

@@ -13,6 +13,7 @@ from kube.store.etcd_server.watch_service import DUPLICATE_ID, EMPTY_RANGE, frag
 from kube.store.etcdpb import messages
 from kube.store.kv import Event, EventType, KeyValue, Put, Txn
 from tests.store.etcd_server.conftest import Caller, Serving, Watching
+from tests.store.waiting import until
 
 
 def seen(response: messages.WatchResponse) -> list[tuple[int, bytes, int]]:
@@ -390,12 +391,9 @@ async def test_who_asks_without_listening_is_not_heard_for_ever(
     for _ in range(30):
         writer.write(frames.frame(frames.DATA, 0, 1, message * 100))
     await writer.drain()
-    async with asyncio.timeout(10):
-        while not serving.server._dispatcher.streaming:  # noqa: ASYNC110  # the loop's turns bring it about
-            await asyncio.sleep(0)
-        [call] = serving.server._dispatcher.streaming
-        while len(call._requests) < 2_500:  # noqa: ASYNC110  # as above
-            await asyncio.sleep(0)
+    await until(lambda: bool(serving.server._dispatcher.streaming))
+    [call] = serving.server._dispatcher.streaming
+    await until(lambda: len(call._requests) >= 2_500)
     for _ in range(100):
         await asyncio.sleep(0)
     assert len(call._requests) > 2_500

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -90,9 +90,21 @@ async def peers() -> AsyncIterator[list[Peer]]:
         await peer.network.aclose()
 
 
-async def begin(peers: list[Peer], number: int, *, seed: int, cluster: int = CLUSTER) -> list[str]:
-    """Agree with all others as the incarnation that ``seed`` draws. Whom it waited for."""
+async def begin(
+    peers: list[Peer],
+    number: int,
+    *,
+    seed: int,
+    cluster: int = CLUSTER,
+    waiting: Callable[[str], None] = lambda _: None,
+) -> list[str]:
+    """Agree with all others as the incarnation that ``seed`` draws. Whom it waited for, of which ``waiting`` hears at once."""
     waited: list[str] = []
+
+    def wait(url: str) -> None:
+        waited.append(url)
+        waiting(url)
+
     async with asyncio.timeout(10):
         await agree(
             NewMember(cluster, peers[number].member, Snapshot()),
@@ -101,7 +113,7 @@ async def begin(peers: list[Peer], number: int, *, seed: int, cluster: int = CLU
             Asker(None, SystemClock()),
             clock=SystemClock(),
             rng=random.Random(seed),
-            waiting=waited.append,
+            waiting=wait,
         )
     return waited
 
@@ -149,12 +161,13 @@ async def test_whoever_went_on_from_its_disk_vouches_for_nobody(peers: list[Peer
 
 async def test_who_is_not_there_is_waited_for(peers: list[Peer]) -> None:
     await peers[2].network.aclose()
-    beginning = asyncio.ensure_future(begin(peers, 0, seed=1))
+    told = asyncio.Event()
+    beginning = asyncio.ensure_future(begin(peers, 0, seed=1, waiting=lambda _: told.set()))
+    await told.wait()
     later = Peer(3, fresh=True)
     later.network.use(MemberTable.of(peer.info for peer in peers))
-    await asyncio.sleep(0.05)
     (later.url,) = await later.network.listen((peers[2].url,))
-    assert await beginning in ([], [peers[2].url])
+    assert await beginning == [peers[2].url]
     await later.network.aclose()
 
 

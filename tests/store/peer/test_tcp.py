@@ -37,6 +37,7 @@ from kube.store.transport import PeerUnreachable, SnapshotReported
 from kube.store.urls import address_of
 from tests.store.peer.certificates import Authority
 from tests.store.peer.proxy import Proxy
+from tests.store.waiting import until
 
 CLUSTER = 0xC1
 
@@ -86,12 +87,6 @@ def meet(*nodes: Node, via: dict[tuple[int, int], str] | None = None, removed: t
             for other in nodes
         ]
         node.network.use(MemberTable.of(members, removed))
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # it looks from outside at what has no event
-            await asyncio.sleep(0.005)
 
 
 Nodes = Callable[..., Node]

@@ -5,7 +5,6 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,23 +16,9 @@ from kube.store.etcd3.store import Etcd3Store
 from kube.store.etcdpb import messages
 from kube.store.peer.frames import FrameDecoder, FrameKind
 from kube.store.peer.handshake import Hello
+from tests.store.waiting import until, waited
 
 READY = 30.0
-SCHEDSTAT = "/proc/{}/schedstat"
-
-
-def waited(pid: int | str) -> float:
-    """Seconds that a process could have run while others had the cores (Linux)."""
-    try:
-        return int(Path(SCHEDSTAT.format(pid)).read_text().split()[1]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
-
-
-async def until(condition: Callable[[], bool], seconds: float = READY) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # it looks from outside at what has no event
-            await asyncio.sleep(0.01)
 
 
 class PeerProxy:
@@ -279,7 +264,7 @@ class ProcessCluster:
             member.proxy.stop()
         for pipe in list(self.network.pipes):
             pipe.abort()
-        await until(lambda: not self.network.pipes)
+        await until(lambda: not self.network.pipes, seconds=READY, pause=0.01)
 
     async def add(self, name: str) -> MemberProcess:
         """A place for one more; it is not started."""

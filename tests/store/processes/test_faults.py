@@ -19,7 +19,8 @@ import pytest
 
 from kube.store.errors import StoreError
 from kube.testing.checkers.linearizability import Interval, check
-from tests.store.processes.harness import MemberProcess, ProcessCluster, waited
+from tests.store.processes.harness import MemberProcess, ProcessCluster
+from tests.store.waiting import waited
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 ROUNDS = 20
@@ -183,7 +184,7 @@ async def new_leader(cluster: ProcessCluster, victim: MemberProcess) -> None:
 def pressure(cluster: ProcessCluster, victim: MemberProcess) -> float:
     """Seconds that those who elect, and those who look on, have waited for a core."""
     pids = [member.pid for member in cluster.members.values() if member is not victim]
-    return waited("self") + sum(waited(pid) for pid in pids)
+    return waited() + sum(waited(pid) for pid in pids)
 
 
 async def test_twenty_rounds_of_faults(tmp_path: Path) -> None:

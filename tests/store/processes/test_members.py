@@ -31,7 +31,8 @@ from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import EventType
 from tests.store.peer.certificates import Authority
-from tests.store.processes.harness import MemberProcess, ProcessCluster, until
+from tests.store.processes.harness import MemberProcess, ProcessCluster
+from tests.store.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 SMALL_LOG = ("--snapshot-count", "50")
@@ -371,6 +372,6 @@ async def test_whom_nobody_added_and_whose_data_is_lost_is_refused(
     assert "was started before, and its data is not here" in lost.log.read_text()
     (tmp_path / "elsewhere").rename(tmp_path / lost.name)
     await lost.start()
-    await until(lambda: lost.process is not None and lost.process.returncode is None)
+    await until(lambda: lost.process is not None and lost.process.returncode is None, pause=0.01)
     assert lost.pid != 0
     lost.signal(signal.SIGCONT)

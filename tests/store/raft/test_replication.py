@@ -388,17 +388,6 @@ def test_reads_that_wait_are_bounded(network: Make) -> None:
 # ---- the interface
 
 
-def test_one_ready_at_a_time(network: Make) -> None:
-    net = network(1)
-    net.nodes[1].campaign()
-    assert net.nodes[1].ready() is not None
-    with pytest.raises(AssertionError, match="not advanced"):
-        net.nodes[1].ready()
-    net.nodes[1].advance()
-    with pytest.raises(AssertionError, match="without a Ready"):
-        net.nodes[1].advance()
-
-
 def test_committed_entries_come_in_portions(network: Make) -> None:
     net = network(1, max_entries_per_ready=2)
     net.elect(1)
