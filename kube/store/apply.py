@@ -270,7 +270,7 @@ class StateMachine:
         nested = iter(plan.nested)
         for op in plan.ops:
             if isinstance(op, Range):
-                if op.revision < 0 < compacted:
+                if op.revision < 0 and op.revision < compacted:
                     raise CompactedError(op.revision, compacted)  # outside of a txn it means now
                 self.kv.check_revision(op.revision)
             elif isinstance(op, Txn):

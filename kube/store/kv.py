@@ -279,6 +279,7 @@ class HashKV(msgspec.Struct, frozen=True, gc=False):
     deletions between them.
 
     Equal on all members for equal revisions of both kinds. It is not etcd's number: only members of one kind can be compared.
+    ``compact_revision`` is -1 where nothing was ever compacted.
     """
 
     hash: int

@@ -279,7 +279,7 @@ class LocalStore:
             raft_index=raft.log.last_index,
             raft_applied_index=member.applied_index,
             revision=kv.revision,
-            compact_revision=kv.compact_revision,
+            compact_revision=max(kv.compact_revision, 0),
             keys=len(kv.live),
             db_size=kv.size,
             db_size_in_use=kv.size_in_use,

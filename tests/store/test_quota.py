@@ -88,7 +88,7 @@ def test_nospace_refuses_what_grows(request_: object, grows: bool) -> None:
 def test_corrupt_refuses_every_write(request_: object) -> None:
     made = machine(CORRUPT, NOSPACE)
     assert isinstance(made.apply(request_), CorruptError)
-    assert (made.kv.revision, made.kv.compact_revision) == (2, 0)
+    assert (made.kv.revision, made.kv.compact_revision) == (2, -1)
 
 
 @pytest.mark.parametrize(

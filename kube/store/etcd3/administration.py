@@ -66,7 +66,7 @@ class Administrator:
         request = messages.HashKVRequest(revision=revision)
         response = await self._client.call(MAINTENANCE + "HashKV", request, Asked(revision=revision))
         self._client.compacted(response.compact_revision)
-        return HashKV(response.hash, revision or response.header.revision, max(response.compact_revision, 0))
+        return HashKV(response.hash, revision or response.header.revision, response.compact_revision)
 
     async def snapshot(self) -> AsyncIterator[bytes]:
         """What Maintenance.Snapshot sends, in pieces of at most 64 KiB: of the whole etcd, whatever the prefix.

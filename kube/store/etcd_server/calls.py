@@ -15,6 +15,7 @@ from msgspec import Struct
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 from kube.store.errors import Code, StoreError
+from kube.store.etcd_server.decoding import decode
 from kube.store.etcd_server.http2.connection import Connection
 from kube.store.etcd_server.http2.frames import ErrorCode
 from kube.store.etcd_server.http2.hpack import Headers, encode
@@ -267,7 +268,7 @@ class UnaryCall(_Call):
         endpoint, dispatcher = self.endpoint, self.dispatcher
         try:
             try:
-                request = endpoint.request.FromString(body[PREFIX:])
+                request = decode(endpoint.request, body[PREFIX:])
             except DecodeError as error:
                 raise RpcError(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
             if dispatcher.admission.needs_check(self.head):
@@ -393,7 +394,7 @@ class StreamingCall(_Call):
         self._unread -= PREFIX + len(body)
         self._open_window()
         try:
-            return self.endpoint.request.FromString(body)
+            return decode(self.endpoint.request, body)
         except DecodeError as error:
             raise RpcError(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from kube.store.errors import Code, DuplicateKeyError, KeyNotFoundError, StoreError
-from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 from kube.store.kv import (
     MAX_TXN_OPS,
@@ -36,6 +35,8 @@ _OPERAND: Final[dict[CompareTarget, Callable[[messages.Compare], int | bytes]]] 
     CompareTarget.LEASE: lambda compare: compare.lease,
 }
 
+_RESULTS: Final = frozenset(CompareResult)
+
 
 class InvalidSortError(StoreError):
     code = Code.INVALID_ARGUMENT
@@ -61,7 +62,7 @@ def key_values(kvs: Iterable[KeyValue]) -> list[messages.KeyValue]:
 
 
 def range_op(request: messages.RangeRequest) -> Range:
-    """A revision or a limit below 0 is none, as in etcd. Raises InvalidSortError."""
+    """A limit below 0 is none, as in etcd. Raises InvalidSortError."""
     try:
         order, target = SortOrder(request.sort_order), SortTarget(request.sort_target)
     except ValueError:
@@ -69,7 +70,7 @@ def range_op(request: messages.RangeRequest) -> Range:
     return Range(
         request.key,
         request.range_end,
-        max(request.revision, 0),
+        request.revision,
         max(request.limit, 0),
         request.keys_only,
         request.count_only,
@@ -89,11 +90,17 @@ def put_op(request: messages.PutRequest) -> Put:
 
 
 def compare(request: messages.Compare) -> Compare:
-    """Raises RpcError for a target or a result that etcd does not have."""
-    try:
-        target, result = CompareTarget(request.target), CompareResult(request.result)
-    except ValueError as error:
-        raise RpcError(Code.INVALID_ARGUMENT, f"etcdserver: invalid compare: {error}") from None
+    """As etcd's applyCompare has it, a result that nobody knows holds of every key, and a target that nobody knows is equal."""
+    if request.result not in _RESULTS:
+        exists = request.target == CompareTarget.VALUE  # which an absent key fails, whatever is asked
+        return Compare(
+            request.key, CompareTarget.VERSION, CompareResult.GREATER, 0 if exists else -1, request.range_end
+        )
+    result = CompareResult(request.result)
+    if request.target not in _OPERAND:
+        holds = CompareResult.GREATER if result is CompareResult.EQUAL else CompareResult.LESS
+        return Compare(request.key, CompareTarget.VERSION, holds, -1, request.range_end)
+    target = CompareTarget(request.target)
     return Compare(request.key, target, result, _OPERAND[target](request), request.range_end)
 
 
@@ -121,12 +128,13 @@ def txn_op(request: messages.TxnRequest) -> Txn:
 
 
 def _txn_through(request: messages.TxnRequest) -> tuple[Txn, bool]:
-    """The txn through the first operation that is none; False if there is one."""
-    success, is_whole = _ops_through(request.success)
+    """The txn through the first operation that is none; False if there is one. Of what is too much, enough that it is refused."""
+    compares = tuple(compare(each) for each in request.compare[: MAX_TXN_OPS + 1])
+    success, is_whole = _ops_through(request.success[: MAX_TXN_OPS + 1])
     failure: tuple[Op, ...] = ()
     if is_whole:
-        failure, is_whole = _ops_through(request.failure)
-    return Txn(tuple(compare(each) for each in request.compare), success, failure), is_whole
+        failure, is_whole = _ops_through(request.failure[: MAX_TXN_OPS + 1])
+    return Txn(compares, success, failure), is_whole
 
 
 def _ops_through(requests: Iterable[messages.RequestOp]) -> tuple[tuple[Op, ...], bool]:
@@ -168,22 +176,28 @@ def delete_response(result: DeleteRangeResult, header: Header) -> messages.Delet
 
 
 def txn_response(result: TxnResult, header: Header) -> messages.TxnResponse:
-    return messages.TxnResponse(
-        header=header,
-        succeeded=result.succeeded,
-        responses=[response_op(each) for each in result.responses],
-    )
+    response = messages.TxnResponse(header=header)
+    _fill_txn(response, result)
+    return response
 
 
-def response_op(result: OpResult) -> messages.ResponseOp:
+def _fill_txn(response: messages.TxnResponse, result: TxnResult) -> None:
+    """In place: protobuf copies a message that is put into another, and that to no great depth."""
+    response.succeeded = result.succeeded
+    for each in result.responses:
+        _fill_op(response.responses.add(), each)
+
+
+def _fill_op(response: messages.ResponseOp, result: OpResult) -> None:
     """Within a txn headers have the revision alone, and that of a nested txn has nothing (as etcd's)."""
     header = messages.ResponseHeader(revision=result.revision)
     match result:
         case RangeResult():
-            return messages.ResponseOp(response_range=range_response(result, header))
+            response.response_range.MergeFrom(range_response(result, header))
         case PutResult():
-            return messages.ResponseOp(response_put=put_response(result, header))
+            response.response_put.MergeFrom(put_response(result, header))
         case DeleteRangeResult():
-            return messages.ResponseOp(response_delete_range=delete_response(result, header))
+            response.response_delete_range.MergeFrom(delete_response(result, header))
         case TxnResult():
-            return messages.ResponseOp(response_txn=txn_response(result, messages.ResponseHeader()))
+            response.response_txn.header.SetInParent()
+            _fill_txn(response.response_txn, result)

@@ -38,7 +38,7 @@ class KVService(Service):
         result = await self.store.range(
             wanted.key,
             wanted.range_end,
-            revision=wanted.revision,
+            revision=max(wanted.revision, 0),  # below 0 it means now, outside of a txn
             limit=wanted.limit,
             keys_only=wanted.keys_only,
             count_only=wanted.count_only,

@@ -54,7 +54,7 @@ class KeySpaceHash:
         """Keys whose value at the compacted revision is still to be added."""
         self._changes = 0
         """Changes behind the compacted revision that have been added."""
-        if kv.compact_revision:
+        if kv.compact_revision > 0:
             self._keys.extend(kv.live)
             self._keys.extend(kv.dead)
 

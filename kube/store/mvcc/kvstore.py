@@ -15,6 +15,8 @@ from kube.store.kv import ALL_KEYS_END, KeyValue
 from kube.store.mvcc.change_log import ChangeLog
 from kube.store.mvcc.key_index import KeyIndex
 
+NEVER_COMPACTED = -1
+"""The compacted revision of a store that never was, as etcd's: revision 0 can be compacted, once."""
 _PORTION = 64
 """Keys that pruning looks at in one step."""
 _KEYS_OF_A_CHANGE = 4
@@ -36,7 +38,7 @@ class KVSnapshot(msgspec.Struct, frozen=True):
 
     revision: int
     compact_revision: int
-    base_revision: int = 0
+    base_revision: int = NEVER_COMPACTED
     bases: Sequence[KeyValue] = ()
     changes: Sequence[KeyValue] = ()
 
@@ -68,7 +70,7 @@ class KVStore:
 
     def __init__(self) -> None:
         self.revision = 1
-        self.compact_revision = 0
+        self.compact_revision = NEVER_COMPACTED
         self.live: dict[bytes, KeyValue] = {}
         """What each key that exists holds."""
         self.dead: dict[bytes, KeyValue] = {}
@@ -77,7 +79,7 @@ class KVStore:
         """Versions and tombstones before the one in ``live`` or ``dead``, ascending, of keys that have any."""
         self.changes = ChangeLog()
         """Every change from the base revision on, in order."""
-        self.base_revision = 0
+        self.base_revision = NEVER_COMPACTED
         """The compacted revision to which everything is pruned."""
         self.bases: Sequence[KeyValue] = ()
         """What keys held at the base revision and had held before it. Replaced, never changed."""

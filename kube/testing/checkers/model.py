@@ -58,7 +58,7 @@ class State(Struct):
     """The key space after some request. Whoever changes it has made it, by ``copy``: earlier ones stay as they were."""
 
     revision: int = 1
-    compact_revision: int = 0
+    compact_revision: int = -1
     keys: dict[bytes, KeyValue] = field(default_factory=dict)
     leases: dict[int, int] = field(default_factory=dict)
     """Seconds granted, by id."""

@@ -62,12 +62,6 @@ NO_LEASE = ("NOT_FOUND", "etcdserver: requested lease not found")
             id="an operation that is none",
         ),
         pytest.param(
-            "KV/Txn",
-            messages.TxnRequest(compare=[{"key": b"k", "target": 9}]),
-            ("INVALID_ARGUMENT", "etcdserver: invalid compare: 9 is not a valid CompareTarget"),
-            id="a target that nobody knows",
-        ),
-        pytest.param(
             "KV/Put",
             messages.PutRequest(key=b"k", value=b"v" * (1536 * 1024 + 1)),
             ("INVALID_ARGUMENT", "etcdserver: request is too large"),

@@ -33,7 +33,7 @@ class Chooser:
             (30, lambda: ("KV/Range", self.range())),
             (10, lambda: ("KV/DeleteRange", self.delete())),
             (25, lambda: ("KV/Txn", self.txn(2))),
-            (2, lambda: ("KV/Compact", messages.CompactionRequest(revision=max(1, self.some_revision())))),
+            (2, lambda: ("KV/Compact", messages.CompactionRequest(revision=self.some_revision()))),
             (
                 3,
                 lambda: (
@@ -65,7 +65,7 @@ class Chooser:
         return self.pick([0, 1, 2, 3])
 
     def some_revision(self) -> int:
-        return max(0, self.revision - self.pick([0, 1, 2, 3, 5, 8, 40, -1]))
+        return max(-2, self.revision - self.pick([0, 1, 2, 3, 5, 8, 40, -1]))
 
     def call(self) -> tuple[str, Any]:
         weights = [weight for weight, _ in self.makers]

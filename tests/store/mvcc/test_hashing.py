@@ -56,9 +56,9 @@ def in_steps(store: KVStore, revision: int, work: int) -> tuple[HashKV, int]:
 @settings(max_examples=150, deadline=None)
 def test_it_depends_on_the_content_alone(histories: list, compacted: float, at: float, work: int) -> None:
     store = filled(histories)
-    floor = int(compacted * store.revision)
-    if floor:
-        store.compact(floor)
+    floor = int(compacted * (store.revision + 1)) - 1
+    if floor >= 0:
+        store.compact(min(floor, store.revision))
     revision = max(1, floor) + int(at * (store.revision - max(1, floor)))
     wanted = hash_kv(store, revision)
     assert (wanted.revision, wanted.compact_revision) == (revision, floor)

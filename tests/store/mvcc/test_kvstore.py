@@ -27,7 +27,7 @@ class Model:
     states: dict[int, dict[bytes, KeyValue]] = field(default_factory=lambda: {1: {}})
     changes: list[tuple[int, bytes, KeyValue | None, KeyValue | None]] = field(default_factory=list)
     revision: int = 1
-    compact_revision: int = 0
+    compact_revision: int = -1
 
     def commit(self, writes: list[tuple[bytes, bytes | None]]) -> None:
         state = dict(self.states[self.revision])
