@@ -4,9 +4,11 @@ It has no selector, sockets, threads or subprocesses, and raises on each: what a
 """
 
 import asyncio
-import heapq
+import itertools
+from collections import deque
 from collections.abc import Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
+from heapq import heappop, heappush
 from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
@@ -28,8 +30,55 @@ class LivelockError(RuntimeError):
     """The loop has taken more turns than anything that ends would take."""
 
 
+class _Callback(asyncio.TimerHandle):
+    """For ``call_soon`` and timers alike. A batch of seeds makes millions: it is filled here, without what the stock one does for debugging."""
+
+    __slots__ = ()
+    _callback: Callable[..., object]
+    _context: Context
+    _loop: asyncio.AbstractEventLoop
+    _repr: str | None
+    _scheduled: bool
+    _source_traceback: None
+    _when: float
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: asyncio.AbstractEventLoop,
+        context: Context | None,
+    ) -> None:
+        self._when = when
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = copy_context() if context is None else context
+        self._cancelled = False
+        self._scheduled = False
+        self._repr = None
+        self._source_traceback = None
+
+    def call(self) -> None:
+        """Unless it was cancelled. What it raises is the loop's to tell, as of every callback."""
+        if self._cancelled:
+            return
+        try:
+            self._context.run(self._callback, *self._args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  # as the stock handle does
+            self._loop.call_exception_handler(
+                {"message": f"Exception in callback {self!r}", "exception": error, "handle": self}
+            )
+
+
 class VirtualTimeLoop(asyncio.BaseEventLoop):
-    """Callbacks run in the order in which they became ready; ``time`` starts at 0 and moves only between turns."""
+    """Callbacks run in the order in which they became ready; ``time`` starts at 0 and moves only between turns.
+
+    Timers of one moment are due in the order in which they were set.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,36 +86,60 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         self.turns = 0
         """Turns taken so far."""
         self.max_turns = 1_000_000
+        self._due: deque[_Callback] = deque()
+        self._timers: list[tuple[float, int, _Callback]] = []
+        """A heap: when, in which order set, and what."""
+        self._numbers = itertools.count()
 
     def time(self) -> float:
         return self._now
 
+    def call_soon(
+        self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = _Callback(self._now, callback, args, self, context)
+        self._due.append(handle)
+        return handle
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        timer = _Callback(when, callback, args, self, context)
+        heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[_Ts]], object],
+        *args: *_Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        when = self._now + delay
+        timer = _Callback(when, callback, args, self, context)
+        heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
+
     def _run_once(self) -> None:
-        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # the stock loop's heap
-        ready = self._ready  # type: ignore[attr-defined]  # the stock loop's queue
+        timers, due = self._timers, self._due
         self.turns += 1
         if self.turns > self.max_turns:
             raise LivelockError(f"{self.turns} turns, and it is only {self._now:.3f} s")
-        while scheduled and scheduled[0].cancelled():
-            self._drop(heapq.heappop(scheduled))
-        if not ready and not self._stopping:  # type: ignore[attr-defined]  # set by stop()
-            if not scheduled:
+        if not due and not self._stopping:  # type: ignore[attr-defined]  # set by stop()
+            while timers and timers[0][2].cancelled():
+                heappop(timers)
+            if not timers:
                 raise DeadlockError("nothing is ready and no timer is armed")
-            self._now = max(self._now, scheduled[0].when())
+            self._now = max(self._now, timers[0][0])
         end = self._now + RESOLUTION
-        while scheduled and scheduled[0].when() <= end:
-            handle = heapq.heappop(scheduled)
-            handle._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as the stock loop does
-            if not handle.cancelled():
-                ready.append(handle)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:  # noqa: SLF001  # as the stock loop does
-                handle._run()  # noqa: SLF001  # as the stock loop does
-
-    @staticmethod
-    def _drop(handle: asyncio.TimerHandle) -> None:
-        handle._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as the stock loop does
+        while timers and timers[0][0] <= end:
+            due.append(heappop(timers)[2])
+        for _ in range(len(due)):
+            due.popleft().call()
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """A cancelled timer stays in the heap until it is due: rebuilding the heap would not change the order."""

@@ -45,6 +45,34 @@ class Witness(Protocol):
     def sent(self, message: Message) -> None: ...
 
 
+class Onlooker:
+    """A witness that judges nothing, for a run of which only the trace is wanted.
+
+    ``revision``, ``compact_revision``: the newest that any member has had.
+    """
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.compact_revision = 0
+
+    def started(self, member: Member) -> None: ...
+
+    def handled(self, member: Member) -> None:
+        kv = member.machine.kv
+        self.revision = max(self.revision, kv.revision)
+        self.compact_revision = max(self.compact_revision, kv.compact_revision)
+
+    def begins(self, member: int, first: Snapshot | None) -> None: ...
+
+    def saved(self, member: int, hard_state: HardState | None, entries: Sequence[Entry]) -> None: ...
+
+    def restored(self, member: int, snapshot: Snapshot) -> None: ...
+
+    def settled(self, member: int) -> None: ...
+
+    def sent(self, message: Message) -> None: ...
+
+
 class WitnessedStorage:
     """Implements ``kube.store.raft.storage.StableStorage`` by another one, to which memory is as good as a disk.
 

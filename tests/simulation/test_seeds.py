@@ -3,22 +3,17 @@
 SIM_BATCHES says how many batches of a hundred seeds run (default 20), SIM_FIRST where they start; ``make sim`` runs more.
 """
 
-import json
-import logging
 import os
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 
-from kube.testing.seeds import run_batch
+from kube.testing.elsewhere import Elsewhere
+from kube.testing.seeds import Batch, difference, run_digests, run_logged, run_twice
 
 BATCHES = int(os.environ.get("SIM_BATCHES", "20"))
 FIRST = int(os.environ.get("SIM_FIRST", "1"))
 SIZE = 100
-AGAIN = 10
-"""One seed of so many runs again under another PYTHONHASHSEED: the runs are equal, event by event."""
 
 FLOORS = {
     **dict.fromkeys(("runs in memory", "runs in directory", "runs in standalone"), 10),
@@ -40,14 +35,11 @@ FLOORS = {
 """What at least happens in a batch: a run in which nothing goes wrong shows nothing."""
 
 
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Members that crash say so, with a traceback: here they do it a hundred thousand times."""
-    logger = logging.getLogger("kube")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    yield
-    logger.setLevel(before)
+@pytest.fixture(scope="module")
+def one() -> Iterator[Elsewhere]:
+    """Every batch runs here, and again in a process whose PYTHONHASHSEED is the batch's own."""
+    with Elsewhere(0) as process:
+        yield process
 
 
 def test_at_least_two_thousand_seeds_run() -> None:
@@ -55,31 +47,60 @@ def test_at_least_two_thousand_seeds_run() -> None:
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))
-def test_the_store_keeps_its_promises(batch: int) -> None:
+def test_the_store_keeps_its_promises(batch: int, one: Elsewhere) -> None:
     first = FIRST + batch * SIZE
-    result = run_batch(range(first, first + SIZE))
+    with Elsewhere(batch + 1) as other:
+        result = run_twice(range(first, first + SIZE), one, other)
     assert not result.failures, "\n".join(failure.words for failure in result.failures)
-    assert result.ran == len(result.digests) == SIZE
+    assert result.ran == len(result.digests) == result.again == SIZE
     missed = {name: (result.counts.get(name, 0), floor) for name, floor in FLOORS.items()}
     assert not {name: each for name, each in missed.items() if each[0] < each[1]}
-    again = range(first + batch % AGAIN, first + SIZE, AGAIN)
-    assert digests_elsewhere(again, hash_seed=batch + 1) == [result.digests[seed - first] for seed in again]
 
 
-_DIGESTS = """
-import json, sys
-from kube.testing.seeds import run_batch
-print(json.dumps(run_batch(json.loads(sys.argv[1])).digests))
-"""
+class Canned:
+    """In place of ``Elsewhere``: runs whose outcome is given."""
+
+    def __init__(self, hash_seed: int, digests: dict[int, str], lines: list[str]) -> None:
+        self.hash_seed = hash_seed
+        self.answers = {
+            "run_batch": Batch(len(digests), digests=digests),
+            "run_digests": Batch(len(digests), digests=digests),
+            "run_logged": lines,
+        }
+
+    def run(self, function: str, _result: object, _argument: object) -> object:
+        return self.answers[function]
 
 
-def digests_elsewhere(seeds: Sequence[int], hash_seed: int) -> list[str]:
-    """The digests of all that happens in these runs, in another process with another PYTHONHASHSEED."""
-    process = subprocess.run(
-        [sys.executable, "-c", _DIGESTS, json.dumps([*seeds])],
-        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
-        stdout=subprocess.PIPE,
-        check=True,
+def test_runs_that_differ_are_told_with_the_first_event_that_does() -> None:
+    one = Canned(0, {7: "a", 8: "b"}, ["first", "second"])
+    other = Canned(3, {7: "a", 8: "c"}, ["first", "2nd", "third"])
+    result = run_twice(range(7, 9), one, other)  # type: ignore[arg-type]  # see Canned
+    assert result.again == 1
+    (failure,) = result.failures
+    replay = ".venv/bin/python -m kube.testing.seeds --first 8 --seeds 1 --log"
+    assert (failure.seed, failure.words.splitlines()) == (
+        8,
+        [
+            "seed 8: runs under two PYTHONHASHSEEDs differ; event 2 is",
+            "under 0: second",
+            f"replay: PYTHONHASHSEED=0 {replay}",
+            "under 3: 2nd",
+            f"replay: PYTHONHASHSEED=3 {replay}",
+        ],
     )
-    digests: list[str] = json.loads(process.stdout)
-    return digests
+
+
+def test_a_run_that_ends_early_differs_where_it_ends() -> None:
+    one, other = Canned(0, {}, ["first"]), Canned(1, {}, ["first", "second"])
+    assert "under 0: none\n" in difference(8, one, other)  # type: ignore[arg-type]  # see Canned
+
+
+def test_what_runs_elsewhere_is_what_runs_here(one: Elsewhere) -> None:
+    assert one.run("run_digests", Batch, [1]) == run_digests([1])
+    assert one.run("run_logged", list[str], 1) == run_logged(1)
+
+
+def test_a_process_that_has_ended_is_told_of() -> None:
+    with Elsewhere(0) as process, pytest.raises(ChildProcessError, match="ended with status 1"):
+        process.run("run_digests", Batch, None)

@@ -6,6 +6,7 @@ a choice; without that, histories of this length would be out of reach for a key
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from math import inf
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -52,7 +53,11 @@ def check(
 
 
 class _Search(Generic[S, I]):
-    """Depth first over the orders that real time allows; ``done`` is a bit mask of operations in order of their call."""
+    """Depth first over the orders that real time allows.
+
+    ``done`` is a bit mask of operations: those that are known to have happened in order of their call, then the optional ones
+    likewise. So what is still to come begins at the lowest bit that is not set, however long an optional one is left out.
+    """
 
     def __init__(
         self,
@@ -60,10 +65,11 @@ class _Search(Generic[S, I]):
         step: Callable[[S, I], S | None],
         fingerprint: Callable[[S], Hashable],
     ) -> None:
-        self._history = sorted(history, key=lambda each: each.call)
+        self._history = sorted(history, key=lambda each: (each.optional, each.call))
         self._step = step
         self._fingerprint = fingerprint
-        self._wanted = sum(1 << at for at, each in enumerate(self._history) if not each.optional)
+        self._known = sum(not each.optional for each in history)
+        self._wanted = (1 << self._known) - 1
 
     def run(self, start: S, budget: int) -> Verdict[I]:
         path: list[int] = []
@@ -104,19 +110,18 @@ class _Search(Generic[S, I]):
         """What may come next: nothing that was called after another, still to come, had returned. The known come first."""
         history = self._history
         first = (~done & (done + 1)).bit_length() - 1
-        known: list[int] = []
-        optional: list[int] = []
-        horizon = None
-        for at in range(first, len(history)):
+        candidates: list[int] = []
+        horizon = inf
+        for at in range(first, self._known):
             each = history[at]
-            if horizon is not None and each.call > horizon:
+            if each.call > horizon:
                 break
-            if done >> at & 1:
-                continue
-            if each.optional:
-                optional.append(at)
-                continue
-            known.append(at)
-            if horizon is None or each.returned < horizon:
-                horizon = each.returned
-        return iter(known + optional)
+            if not done >> at & 1:
+                candidates.append(at)
+                horizon = min(horizon, each.returned)
+        for at in range(self._known, len(history)):
+            if history[at].call > horizon:
+                break
+            if not done >> at & 1:
+                candidates.append(at)
+        return iter(candidates)
