@@ -7,7 +7,7 @@ A snapshot is a sequence of pieces of about a given size, so that neither side e
 state and the history hold is in it once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any, TypeAlias
 
@@ -119,7 +119,7 @@ def _decoded(decode: Any, data: bytes | memoryview) -> Any:
 
 
 class SnapshotHead(msgspec.Struct, frozen=True):
-    """The first piece. ``state`` is everything but key values; their ``counts`` follow in ``SECTIONS``' order."""
+    """The first piece. ``state`` is everything but key values, which follow; ``counts``: how many are changes, and how many bases."""
 
     index: int
     term: int
@@ -128,9 +128,6 @@ class SnapshotHead(msgspec.Struct, frozen=True):
     counts: tuple[int, int] = (0, 0)
     format: int = FORMAT
 
-
-SECTIONS = ("changes", "bases")
-"""The order of key values in a snapshot."""
 
 _decode_head = msgspec.msgpack.Decoder(SnapshotHead).decode
 _decode_piece = msgspec.msgpack.Decoder(list[KeyValue]).decode
@@ -226,11 +223,3 @@ class SnapshotDecoder:
 def _interned(known: dict[tuple[bytes, int], KeyValue], kv: KeyValue) -> KeyValue:
     same = known.setdefault((kv.key, kv.mod_revision), kv)
     return same if same is kv or same == kv else kv
-
-
-def decode_snapshot(pieces: Iterable[bytes]) -> Snapshot:
-    """Raises CodecError."""
-    decoder = SnapshotDecoder()
-    for piece in pieces:
-        decoder.feed(piece)
-    return decoder.finish()

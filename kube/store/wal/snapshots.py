@@ -165,23 +165,6 @@ def load(disk: Disk, index: int, term: int, known: Shared | None = None) -> tupl
     return identity, snapshot
 
 
-def load_newest(disk: Disk, known: Shared | None = None) -> tuple[Identity, Snapshot] | None:
-    """The newest snapshot that is sound; of others it is said in the log. None when there is none on disk at all.
-
-    Raises DamagedError when none is sound, CodecError for a newer format.
-    """
-    failure: DamagedError | None = None
-    for index, term in snapshots_on(disk):
-        try:
-            return load(disk, index, term, known)
-        except DamagedError as error:
-            failure = failure or error
-            _log.warning("a snapshot is damaged, trying an older one", reason=error.detail)
-    if failure is not None:
-        raise failure
-    return None
-
-
 def remove_old(disk: Disk) -> None:
     """Keep the newest ones."""
     old = snapshots_on(disk)[KEPT:]
