@@ -17,7 +17,7 @@ _CHUNK = 512
 class KeyIndex:
     """The sorted keys of ``present``, which its owner changes and reports by ``touch``."""
 
-    __slots__ = ("_chunks", "_dirty", "_firsts", "_present", "_rebuild", "_size")
+    __slots__ = ("_chunks", "_dirty", "_firsts", "_present", "_size", "stale")
 
     def __init__(self, present: Mapping[bytes, object]) -> None:
         self._present = present
@@ -25,17 +25,18 @@ class KeyIndex:
         self._firsts: list[bytes] = []
         """The lowest key of each chunk when it was made: below or equal to all its keys, above those of the one before."""
         self._dirty: dict[bytes, None] = {}
-        self._rebuild = bool(present)
+        self.stale = bool(present)
+        """Too much has changed for it to be told key by key: ``touch`` does nothing until somebody lists keys."""
         self._size = 0
 
     def touch(self, key: bytes) -> None:
         """``key`` came into ``present`` or went from it."""
-        if self._rebuild:
+        if self.stale:
             return
         dirty = self._dirty
         dirty[key] = None
         if len(dirty) > 1024 and len(dirty) > self._size:
-            self._rebuild = True
+            self.stale = True
             dirty.clear()
 
     def between(self, key: bytes, range_end: bytes) -> list[bytes]:
@@ -71,7 +72,7 @@ class KeyIndex:
     # ---- positions
 
     def _span(self, key: bytes, range_end: bytes) -> tuple[tuple[int, int], tuple[int, int]]:
-        if self._dirty or self._rebuild:
+        if self._dirty or self.stale:
             self._settle()
         first = self._locate(key)
         last = (len(self._chunks), 0) if range_end == ALL_KEYS_END else self._locate(range_end)
@@ -95,7 +96,7 @@ class KeyIndex:
 
     def _settle(self) -> None:
         dirty = self._dirty
-        if self._rebuild or len(dirty) > self._size // 8 + 64:
+        if self.stale or len(dirty) > self._size // 8 + 64:
             self._rebuild_all()
         else:
             present = self._present
@@ -110,7 +111,7 @@ class KeyIndex:
     def _rebuild_all(self) -> None:
         """From the order there is, which the sort finds as one run, and the keys that came since."""
         present = self._present
-        if self._rebuild:
+        if self.stale:
             keys = list(present)
         else:
             keys = [key for key in chain.from_iterable(self._chunks) if key not in self._dirty]
@@ -118,7 +119,7 @@ class KeyIndex:
         keys.sort()
         self._chunks = [keys[at : at + _CHUNK] for at in range(0, len(keys), _CHUNK)]
         self._firsts = [chunk[0] for chunk in self._chunks]
-        self._rebuild = False
+        self.stale = False
 
     def _insert(self, key: bytes) -> None:
         if not self._chunks:

@@ -50,7 +50,6 @@ class KVStore:
     """
 
     __slots__ = (
-        "_append_change",
         "_dead_index",
         "_index",
         "_pruning",
@@ -91,7 +90,6 @@ class KVStore:
         """Bytes of the keys that exist and their values."""
         self._index = KeyIndex(self.live)
         self._dead_index = KeyIndex(self.dead)
-        self._append_change = self.changes.tail.append
         self._pruning: Iterator[int] | None = None
         self._to_prune = 0
 
@@ -101,34 +99,39 @@ class KVStore:
         """What the key held before."""
         revision = self.revision
         live = self.live
-        prev = live.get(key)
+        prev = before = live.get(key)
+        grown = len(value)
         if prev is None:
             kv = KeyValue(key, value, revision, revision, 1, lease)
-            self._index.touch(key)
-            tombstone = self.dead.pop(key, None)
-            if tombstone is not None:
-                self._dead_index.touch(key)
-                self.older.setdefault(key, []).append(tombstone)
-            grown = len(key) + len(value)
-            self.size_in_use += grown
+            grown += len(key)
             self.size += grown
-            before = None if tombstone is None else self._before(key, revision)
+            self.size_in_use += grown
+            if not self._index.stale:
+                self._index.touch(key)
+            if key in self.dead:
+                self._bury(key)
+                before = self._before(key, revision)
         else:
-            before = prev if prev.mod_revision < revision else self._before(key, revision)
             kv = KeyValue(key, value, prev.create_revision, revision, prev.version + 1, lease)
+            self.size += len(key) + grown
+            self.size_in_use += grown - len(prev.value)
             older = self.older.get(key)
             if older is None:
                 self.older[key] = [prev]
             else:
                 older.append(prev)
-            grown = len(value)
-            self.size_in_use += grown - len(prev.value)
-            self.size += len(key) + grown
+            if prev.mod_revision == revision:
+                before = self._before(key, revision)
         live[key] = kv
-        self._append_change(kv)
+        self.changes.tail.append(kv)
         if self.journal is not None:
             self.journal.append((kv, before))
         return prev
+
+    def _bury(self, key: bytes) -> None:
+        """The tombstone of a key that is created anew becomes one of its older versions."""
+        self.older.setdefault(key, []).append(self.dead.pop(key))
+        self._dead_index.touch(key)
 
     def delete(self, key: bytes) -> KeyValue | None:
         """What the key held before; None when there was nothing to delete."""
@@ -140,7 +143,7 @@ class KVStore:
         self.dead[key] = tombstone
         self._dead_index.touch(key)
         self.older.setdefault(key, []).append(prev)
-        self._append_change(tombstone)
+        self.changes.tail.append(tombstone)
         self.size_in_use -= len(key) + len(prev.value)
         self.size += len(key)
         if self.journal is not None:
