@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import click
 
+from kube.cli.text import with_checked_texts
+
 COMMANDS: Final = {
     "up": ("kube.cli.up", "Run a cluster in the foreground."),
     "kubeconfig": (
@@ -37,8 +39,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._table:
             return None
         module = import_module(self._table[cmd_name][0])
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
-        return command
+        return with_checked_texts(getattr(module, cmd_name.replace("-", "_")))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # as above
         with formatter.section("Commands"):

@@ -17,6 +17,7 @@ from kube.cli.directory import DATA_DIRECTORY
 from kube.cli.errors import CommandError
 from kube.cli.extra import require_etcd
 from kube.cli.runner import at_signals, end_at_ctrl_c, run, until
+from kube.cli.text import HOST
 
 DEFAULT_KUBECONFIG: Final = Path("~/.kube/kube-actors.yaml")
 REPLICAS: Final = (1, 3, 5)
@@ -53,7 +54,9 @@ BLAS_THREADS: Final = "OPENBLAS_NUM_THREADS"
     type=click.IntRange(0, 65535),
     help="Serve the store at this port of 127.0.0.1 over etcd's gRPC API, without authentication. 0 picks a free one.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve the API at.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, type=HOST, help="Address to serve the API at."
+)
 @click.option(
     "--port", default=6443, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one."
 )

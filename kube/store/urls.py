@@ -38,6 +38,10 @@ def checked_url(url: str) -> str:
         port = None
     if not parts.hostname or port is None:
         raise AddressError(f"{url!r} has no HOST:PORT")
+    try:
+        parts.hostname.encode("idna")  # as whoever looks it up does
+    except UnicodeError:
+        raise AddressError(f"{url!r} has a host that is neither an address nor a name") from None
     if parts.path not in {"", "/"} or parts.query or parts.fragment or "@" in parts.netloc:
         raise AddressError(f"{url!r} has more than a scheme, a host and a port")
     return f"{parts.scheme}://{parts.netloc}"

@@ -25,6 +25,9 @@ from kube.store.urls import (
         pytest.param("", "is not a URL", id="empty"),
         pytest.param("http://[::1", "is not a URL", id="half a pair of brackets"),
         pytest.param("http://[h]:1", "is not a URL", id="a name in brackets"),
+        pytest.param("http://a..b:1", "neither an address nor a name", id="an empty label"),
+        pytest.param(f"http://{'h' * 64}:1", "neither an address nor a name", id="a label that is too long"),
+        pytest.param("http://h\udcff:1", "neither an address nor a name", id="no text"),
         pytest.param("http://h\uff0f:1", "is not a URL", id="a character that stands for a slash"),
     ],
 )

@@ -4,9 +4,10 @@
 members are made, and once more when they are, so that a directory whose making was cut short is made anew.
 """
 
+import contextlib
 import random
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -170,17 +171,18 @@ def make_store(path: Path, members: tuple[int, ...], snapshot: Snapshot, rng: ra
 
 def stored_at(path: Path) -> StoreFile | None:
     """What is in a directory, for who does not know whose it is; None for one that holds no store yet. Raises DataDirectoryError."""
-    if not path.is_dir():
-        return None
-    stored = read_store_file(OsDisk(path))
-    return stored if stored is not None and stored.complete else None
+    with _told(path):
+        if not path.is_dir():
+            return None
+        stored = read_store_file(OsDisk(path))
+        return stored if stored is not None and stored.complete else None
 
 
 _Members = Callable[[Disk, StoreFile | None], tuple[dict[int, WalStorage], int]]
 
 
 def _opened(path: Path, members: _Members) -> StoreDirectory:
-    try:
+    with _told(path):
         disk = OsDisk(path)
         disk.lock()
         try:
@@ -188,6 +190,16 @@ def _opened(path: Path, members: _Members) -> StoreDirectory:
         except BaseException:
             disk.close()
             raise
+    syncers = {member: ThreadSyncer(f"store-{member}") for member in storages}
+    snapshots = ThreadSyncer("store-snapshots")
+    return StoreDirectory(cluster_id, storages, syncers, snapshots, path=str(path), on_close=disk.close)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What goes wrong is a DataDirectoryError."""
+    try:
+        yield
     except CorruptError as error:
         raise DataDirectoryError(f"the data directory can't be trusted: {error.detail}") from error
     except CodecError as error:
@@ -196,9 +208,6 @@ def _opened(path: Path, members: _Members) -> StoreDirectory:
         raise DataDirectoryError(
             f"the data directory {error.filename or path} can't be used: {error.strerror}"
         ) from error
-    syncers = {member: ThreadSyncer(f"store-{member}") for member in storages}
-    snapshots = ThreadSyncer("store-snapshots")
-    return StoreDirectory(cluster_id, storages, syncers, snapshots, path=str(path), on_close=disk.close)
 
 
 def _open_members(

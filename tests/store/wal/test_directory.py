@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kube.store.wal.directory import STORE_FILE, open_store
+from kube.store.wal.directory import STORE_FILE, open_store, stored_at
 from kube.store.wal.disk import DataDirectoryError
 
 
@@ -49,3 +49,11 @@ def test_a_finished_store_is_never_taken_for_an_unfinished_one(tmp_path: Path) -
     with pytest.raises(DataDirectoryError, match=r"store\.json is damaged"):
         open_store(tmp_path, 1, random.Random(2))
     assert files(tmp_path) == there
+
+
+def test_a_name_that_no_directory_can_have_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / ("d" * 300)
+    with pytest.raises(DataDirectoryError, match="can't be used: File name too long"):
+        stored_at(path)
+    with pytest.raises(DataDirectoryError, match="can't be used: File name too long"):
+        open_store(path, 1, random.Random(1))
