@@ -1,36 +1,34 @@
 """A store's contents as one stream of bytes: what ``snapshot save`` writes, and a new store begins with.
 
-It is the file of a snapshot (``kube.store.wal.snapshots``), filled with zeros to a multiple of 512 bytes and followed by the SHA-256 of all
-that, so that who knows etcd's backups (``etcdctl snapshot save``) can tell a whole one from a part. What it holds: the keys with
-their history, leases and alarms. A store made of it has members and an id of its own, as etcd's has (etcd's page
+It is etcd's own format: a bbolt database, followed by its SHA-256. So etcd's tools look at it and make an etcd of it, and what
+etcd has saved becomes a store of this kind. A store made of a backup has members and an id of its own, as etcd's has (etcd's page
 "Disaster recovery").
 """
 
 import hashlib
+import mmap
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from kube.store import codec
 from kube.store.apply import StateMachine, StateSnapshot
-from kube.store.codec import CodecError
-from kube.store.kv import HashKV
+from kube.store.bolt.reader import DamagedError, Database
+from kube.store.bolt.writer import BulkWriter
+from kube.store.crc32c import BLOCK_BYTES as CRC_BLOCK_BYTES
+from kube.store.crc32c import crc32c
+from kube.store.etcd_schema import KEY, EtcdState, SchemaError, buckets_of, read_state, revision_of
 from kube.store.raft.messages import ConfChange, ConfState, Snapshot
 from kube.store.raft.storage import Storage
-from kube.store.wal.record import DamagedError
-from kube.store.wal.segment import Identity
-from kube.store.wal.snapshots import decode_frames, frames, read_frames
 
-BLOCK_BYTES = 512
-PIECE_BYTES = 64 << 10
-DIGEST_BYTES = 32
-
-
-_BOLT_MAGIC = bytes.fromhex("edda0ced")
-"""In the first page of a bbolt file, little-endian 0xED0CDAED: what etcd's backups are."""
+BLOCK_BYTES: Final = 512
+"""A bbolt file is a multiple of it: by what is over, etcd's tools tell that a digest follows."""
+PIECE_BYTES: Final = 64 << 10
+DIGEST_BYTES: Final = 32
+_READ_BYTES: Final = 1 << 20
 
 
 class BackupError(Exception):
@@ -38,67 +36,60 @@ class BackupError(Exception):
 
 
 class BackupStatus(Struct, frozen=True):
-    """``size`` in bytes, of the file."""
+    """What ``etcdutl snapshot status`` shows, number for number.
 
-    hash: HashKV
+    ``hash``: CRC-32C over the names, keys and values of all buckets. ``revision``: of the last change that is kept, 0 where there is
+    none. ``keys``: entries of all buckets, each version of a key being one. ``size`` in bytes, of the database.
+    """
+
+    hash: int
+    revision: int
     keys: int
     size: int
+    has_digest: bool = True
 
 
-def encode_backup(identity: Identity, snapshot: Snapshot) -> Iterator[bytes]:
-    """The stream, in pieces of at most PIECE_BYTES, the last one with the digest."""
-    digest = hashlib.sha256()
-    size = 0
-    for framed in frames(identity, codec.encode_snapshot(snapshot)):
-        digest.update(framed)
-        size += len(framed)
-        for at in range(0, len(framed), PIECE_BYTES):
-            yield framed[at : at + PIECE_BYTES]
-    padding = bytes(-size % BLOCK_BYTES)
-    digest.update(padding)
-    yield padding + digest.digest()
+class Backup(Struct, frozen=True):
+    """``digest``: the SHA-256 of the database."""
+
+    contents: EtcdState
+    digest: bytes
 
 
-def read_backup(path: Path) -> tuple[Identity, Snapshot]:
-    """Raises BackupError, OSError."""
-    with path.open("rb") as file:
-        data = memoryview(file.read())
-    if len(data) % BLOCK_BYTES != DIGEST_BYTES:
-        raise BackupError(f"{path} is no backup, or only a part of one: it does not end with a SHA-256")
-    body = data[:-DIGEST_BYTES]
-    if hashlib.sha256(body).digest() != data[-DIGEST_BYTES:]:
-        raise BackupError(f"{path} is damaged: its SHA-256 is wrong")
-
-    def read(offset: int, size: int) -> bytes:
-        return bytes(body[offset : offset + size])
-
-    try:
-        return decode_frames(str(path), read_frames(str(path), read))
-    except DamagedError as error:
-        if body[16:20] == _BOLT_MAGIC:
-            raise BackupError(f"{path} is a backup of etcd's own: restore it with etcdutl") from None
-        raise BackupError(f"{path} is no backup of this program's: {error.detail}") from None
-    except CodecError as error:
-        raise BackupError(f"{path} is no backup of this program's: {error}") from None
+# ---- writing
 
 
-def restored_cluster_id(path: Path, fresh: int) -> int:
-    """The id of the store that members in processes of their own make of a backup, where ``fresh`` is that of a new one of the same members.
+def encode_backup(snapshot: Snapshot) -> Iterator[bytes]:
+    """The stream, in pieces of at most PIECE_BYTES, the last one with the digest.
 
-    Their logs all begin at the same entry, with the backup's state: a member that begins with nothing there, or with another
-    backup's, must not take itself for one of them. Raises OSError.
+    Each step takes a few milliseconds at most, and some bring nothing yet: those pieces are empty.
     """
-    with path.open("rb") as file:
-        file.seek(-DIGEST_BYTES, os.SEEK_END)
-        digest = hashlib.sha256(fresh.to_bytes(8, "big") + file.read())
-    return int.from_bytes(digest.digest()[:8], "big") or 1
-
-
-def backup_status(path: Path) -> BackupStatus:
-    """Raises BackupError, OSError."""
-    _, snapshot = read_backup(path)
-    machine = StateMachine.restore(_state(snapshot), lambda: 0.0)
-    return BackupStatus(machine.hash_kv(), len(machine.kv.live), path.stat().st_size)
+    state = _state(snapshot)
+    preparing = buckets_of(snapshot, state)
+    while True:
+        try:
+            next(preparing)
+        except StopIteration as done:
+            writer = BulkWriter(done.value)
+            break
+        yield b""
+    for _ in writer.lay_out():
+        yield b""
+    digest = hashlib.sha256()
+    waiting: list[bytes] = []
+    size = 0
+    for node in writer.pages():
+        digest.update(node)
+        waiting.append(node)
+        size += len(node)
+        if size >= PIECE_BYTES:
+            data = b"".join(waiting)
+            size %= PIECE_BYTES
+            whole = len(data) - size
+            for at in range(0, whole, PIECE_BYTES):
+                yield data[at : at + PIECE_BYTES]
+            waiting = [data[whole:]]
+    yield b"".join(waiting) + digest.digest()
 
 
 def _state(snapshot: Snapshot) -> StateSnapshot:
@@ -122,11 +113,114 @@ def state_of(storage: Storage) -> Snapshot:
     return Snapshot(last, storage.term(last), snapshot.conf, machine.snapshot())
 
 
-def restored(snapshot: Snapshot, conf: ConfState, **members: object) -> Snapshot:
+# ---- reading
+
+
+def read_backup(path: Path, *, skip_hash_check: bool = False) -> Backup:
+    """``skip_hash_check``: take a file that does not end with its digest, or with a wrong one, such as a copy of etcd's ``member/snap/db``.
+
+    Raises BackupError, OSError.
+    """
+    size, digest, given = _digest(path)
+    if not skip_hash_check:
+        _check_digest(path, size, digest, given)
+    try:
+        return Backup(read_state(_database(path, size)), digest)
+    except DamagedError as error:
+        raise _damaged(path, error) from None
+    except SchemaError as error:
+        raise BackupError(f"{path} is no backup that can be used: {error}") from None
+
+
+def backup_status(path: Path) -> BackupStatus:
+    """A file without a digest is looked at too, since bbolt's structure tells a part of one as well. Raises BackupError, OSError."""
+    size, digest, given = _digest(path)
+    if given or size % BLOCK_BYTES or not size:
+        _check_digest(path, size, digest, given)
+    try:
+        return _status(_database(path, size), has_digest=bool(given))
+    except DamagedError as error:
+        raise _damaged(path, error) from None
+    except SchemaError as error:
+        raise BackupError(f"{path} is no backup that can be used: {error}") from None
+
+
+def _status(database: Database, *, has_digest: bool) -> BackupStatus:
+    crc = keys = revision = size = 0
+    waiting: list[bytes | memoryview] = []
+    for name, bucket in database.buckets():
+        waiting.append(name)
+        key = b""
+        for key, value in bucket.items():
+            waiting += (key, value)
+            keys += 1
+            size += len(key) + len(value)
+            if size >= CRC_BLOCK_BYTES:
+                crc = crc32c(b"".join(waiting), crc)
+                waiting, size = [], 0
+        if name == KEY and key:
+            revision, _ = revision_of(key)
+    crc = crc32c(b"".join(waiting), crc)
+    return BackupStatus(crc, revision, keys, database.size, has_digest)
+
+
+def _digest(path: Path) -> tuple[int, bytes, bytes]:
+    """The size of what comes before the digest, its SHA-256, and the one in the file; empty where there is none."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        whole = os.fstat(file.fileno()).st_size
+        given = DIGEST_BYTES if whole % BLOCK_BYTES == DIGEST_BYTES else 0
+        size = left = whole - given
+        while left and (read := file.read(min(_READ_BYTES, left))):
+            digest.update(read)
+            left -= len(read)
+        return size - left, digest.digest(), file.read(given)
+
+
+def _check_digest(path: Path, size: int, digest: bytes, given: bytes) -> None:
+    """Raises BackupError."""
+    if not size or not given:
+        raise BackupError(
+            f"{path} is no backup, or only a part of one: it does not end with a SHA-256 (of a file that never had one, as a copy of "
+            "etcd's member/snap/db, --skip-hash-check makes a store all the same)"
+        )
+    if given != digest:
+        raise BackupError(f"{path} is damaged: its SHA-256 is wrong")
+
+
+def _database(path: Path, size: int) -> Database:
+    """Of the first ``size`` bytes, which are read as they are asked for. Raises DamagedError."""
+    if not size:
+        raise DamagedError(0, "it is empty")
+    with path.open("rb") as file:
+        return Database(memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)))
+
+
+def _damaged(path: Path, error: DamagedError) -> BackupError:
+    if not error.offset:
+        return BackupError(f"{path} is no backup of this store's or of etcd's: {error.detail}")
+    return BackupError(f"{path} is damaged {error}")
+
+
+# ---- restoring
+
+
+def restored_cluster_id(digest: bytes, fresh: int) -> int:
+    """The id of the store that members in processes of their own make of the backup with ``digest``, where ``fresh`` is that of a new one
+    of the same members.
+
+    Their logs all begin at the same entry, with the backup's state: a member that begins with nothing there, or with another
+    backup's, must not take itself for one of them.
+    """
+    found = hashlib.sha256(fresh.to_bytes(8, "big") + digest).digest()
+    return int.from_bytes(found[:8], "big") or 1
+
+
+def restored(state: StateSnapshot, conf: ConfState, **members: object) -> Snapshot:
     """What the members of a new store begin with: the state of a backup, in the configuration ``conf``.
 
     ``members`` replaces fields of the StateSnapshot that tell of members. It is at index 1 of term 1, so that a member that joins
     later with an empty log needs it.
     """
-    state = msgspec.structs.replace(_state(snapshot), **{"members": (), "removed_members": (), **members})
-    return Snapshot(1, 1, conf, state)
+    own = msgspec.structs.replace(state, **{"members": (), "removed_members": (), **members})
+    return Snapshot(1, 1, conf, own)

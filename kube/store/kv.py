@@ -552,9 +552,9 @@ class Administration(Membership, Protocol):
         ...
 
     def snapshot(self) -> AsyncIterator[bytes]:
-        """The whole of the store in pieces of at most 64 KiB, in the format of ``kube.store.backup``.
+        """The whole of the store in pieces of at most 64 KiB: etcd's database as of one revision, then its SHA-256.
 
-        It ends with the SHA-256 of what came before, which is a multiple of 512 bytes long, as etcd's does.
+        See ``kube.store.backup``. What comes before the SHA-256 is a multiple of 512 bytes long.
         """
         ...
 

@@ -60,10 +60,6 @@ from kube.store.requests import (
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
 from kube.store.transport import Transport
 from kube.store.wal.directory import StoreDirectory
-from kube.store.wal.segment import Identity
-
-SNAPSHOT_TURN_BYTES = 1 << 20
-"""Bytes of a backup that are made in one turn of the loop, about."""
 
 
 class LocalStore:
@@ -313,13 +309,10 @@ class LocalStore:
         state = Snapshot(
             member.applied_index, member.applied_term, member.node.conf_state, member.machine.snapshot()
         )
-        made = 0
-        for piece in encode_backup(Identity(self.cluster_id, member.id), state):
-            yield piece
-            made += len(piece)
-            if made >= SNAPSHOT_TURN_BYTES:
-                made = 0
-                await asyncio.sleep(0)
+        for piece in encode_backup(state):
+            if piece:
+                yield piece
+            await asyncio.sleep(0)
 
     async def defragment(self) -> None:
         """Nothing: memory has no holes to close."""

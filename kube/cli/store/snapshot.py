@@ -14,6 +14,7 @@ from kube.cli.errors import CommandError
 from kube.cli.runner import run
 
 if TYPE_CHECKING:
+    from kube.store.backup import Backup
     from kube.store.kv import MemberInfo
 
 DEFAULT_ENDPOINT: Final = "127.0.0.1:2379"
@@ -145,15 +146,13 @@ async def _of_member(path: Path, member: int) -> AsyncIterator[bytes]:
     from kube.store.backup import encode_backup, state_of  # noqa: PLC0415  # as above
     from kube.store.wal.directory import open_one  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
-    from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
 
     try:
         directory = open_one(path, member, Chance.system())
     except DataDirectoryError as error:
         raise CommandError(str(error)) from None
     try:
-        state = state_of(directory.storages[member])
-        for piece in encode_backup(Identity(directory.cluster_id, member), state):
+        for piece in encode_backup(state_of(directory.storages[member])):
             yield piece
     finally:
         directory.close()
@@ -205,7 +204,10 @@ async def _of_directory(path: Path) -> AsyncIterator[bytes]:
     "--output", "-o", "--write-out", "-w", type=click.Choice(["simple", "table", "json"]), default="table"
 )
 def status(file: Path, output: str) -> None:
-    """Hash, revision, number of keys and size of a backup."""
+    """Hash, revision, number of keys and size of a backup, this store's or etcd's, as etcdutl shows them.
+
+    Each version of a key that is kept counts as one, and so does all else that is in the file.
+    """
     from kube.store.backup import BackupError, backup_status  # noqa: PLC0415  # as above
 
     try:
@@ -214,16 +216,18 @@ def status(file: Path, output: str) -> None:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(f"cannot read {file}: {error.strerror}") from None
+    if not found.has_digest:
+        click.echo("It has no SHA-256: restore it with --skip-hash-check", err=True)
     if output == "json":
         facts = {
-            "hash": found.hash.hash,
-            "revision": found.hash.revision,
+            "hash": found.hash,
+            "revision": found.revision,
             "totalKey": found.keys,
             "totalSize": found.size,
         }
         click.echo(json.dumps(facts))
         return
-    row = (f"{found.hash.hash:x}", str(found.hash.revision), str(found.keys), human_size(found.size))
+    row = (f"{found.hash:x}", str(found.revision), str(found.keys), human_size(found.size))
     click.echo(", ".join(row) if output == "simple" else table(_HEADINGS, row))
 
 
@@ -279,6 +283,16 @@ def table(headings: tuple[str, ...], row: tuple[str, ...]) -> str:
     default="",
     help="This member's URLs; those of --initial-cluster, which is asked if this is given.",
 )
+@click.option(
+    "--skip-hash-check",
+    is_flag=True,
+    help="Take a FILE without a SHA-256 at its end, as a copy of etcd's member/snap/db.",
+)
+@click.option(
+    "--without-users",
+    is_flag=True,
+    help="Take the backup of an etcd with users and roles: this store has none, and whoever reaches it may do everything.",
+)
 def restore(  # noqa: PLR0917  # as above
     file: Path,
     data_dir: Path,
@@ -287,8 +301,11 @@ def restore(  # noqa: PLR0917  # as above
     initial_cluster: str,
     initial_cluster_token: str,
     initial_advertise_peer_urls: str,
+    skip_hash_check: bool,
+    without_users: bool,
 ) -> None:
-    """Make a new store of the backup in FILE. Its members have new ids, so that no member of the old one meets them.
+    """Make a new store of the backup in FILE, this store's or etcd's. Its members have new ids, so that no member of the old one meets
+    them.
 
     For members in processes of their own, restore the same FILE once for each --name, with the same --initial-cluster.
     """
@@ -302,12 +319,13 @@ def restore(  # noqa: PLR0917  # as above
             "--replicas makes a store of one process, --initial-cluster of several: give one of them"
         )
     logging.configure(level="WARNING")
+    backup = _Reading(file, skip_hash_check=skip_hash_check, without_users=without_users)
     try:
         if initial_cluster:
             urls = initial_advertise_peer_urls
-            _restore_member(file, data_dir, name, initial_cluster, initial_cluster_token, urls)
+            _restore_member(backup, data_dir, name, initial_cluster, initial_cluster_token, urls)
         else:
-            _restore_store(file, data_dir, int(replicas or 1))
+            _restore_store(backup, data_dir, int(replicas or 1))
     except (BackupError, AddressError, DataDirectoryError) as error:
         raise CommandError(str(error)) from None
     except OSError as error:
@@ -321,23 +339,48 @@ def _check_new(data_dir: Path) -> None:
         raise CommandError(f"{data_dir} is not empty: name a directory that is not there yet")
 
 
-def _restore_store(file: Path, data_dir: Path, replicas: int) -> None:
+class _Reading:
+    """How FILE is to be read, once everything else is known to be right."""
+
+    def __init__(self, file: Path, *, skip_hash_check: bool, without_users: bool) -> None:
+        self._file = file
+        self._skip_hash_check = skip_hash_check
+        self._without_users = without_users
+
+    def read(self) -> "Backup":
+        """Raises CommandError, BackupError, OSError."""
+        from kube.store.backup import read_backup  # noqa: PLC0415  # as above
+
+        backup = read_backup(self._file, skip_hash_check=self._skip_hash_check)
+        users = backup.contents.users
+        if users.users or users.roles or users.enabled:
+            who = f"{users.users} users and {users.roles} roles"
+            if users.enabled and not self._without_users:
+                raise CommandError(
+                    f"{self._file} is of an etcd that asks who one is, with {who}: this store has neither, and whoever reaches it "
+                    "could read and write everything; --without-users restores it all the same"
+                )
+            click.echo(f"Left out: {who}, which this store does not have", err=True)
+        return backup
+
+
+def _restore_store(file: _Reading, data_dir: Path, replicas: int) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
-    from kube.store.backup import read_backup, restored  # noqa: PLC0415  # as above
+    from kube.store.backup import restored  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
     from kube.store.wal.directory import make_store  # noqa: PLC0415  # as above
 
     _check_new(data_dir)
-    _, backup = read_backup(file)
+    state = file.read().contents.state
     voters = tuple(range(1, replicas + 1))
-    make_store(data_dir, voters, restored(backup, ConfState(voters)), Chance.system())
+    make_store(data_dir, voters, restored(state, ConfState(voters)), Chance.system())
 
 
 def _restore_member(  # noqa: PLR0917  # as the command's
-    file: Path, data_dir: Path, name: str, initial_cluster: str, token: str, advertised: str
+    file: _Reading, data_dir: Path, name: str, initial_cluster: str, token: str, advertised: str
 ) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
-    from kube.store.backup import read_backup, restored, restored_cluster_id  # noqa: PLC0415  # as above
+    from kube.store.backup import restored, restored_cluster_id  # noqa: PLC0415  # as above
     from kube.store.membership import cluster_id, initial_members, member_id  # noqa: PLC0415  # as above
     from kube.store.peer.bootstrap import InitialCluster  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
@@ -351,7 +394,7 @@ def _restore_member(  # noqa: PLR0917  # as the command's
     _check_new(data_dir)
     members: tuple[MemberInfo, ...] = initial_members(urls, token)
     voters = tuple(member.id for member in members)
-    _, backup = read_backup(file)
-    initial = restored(backup, ConfState(voters), members=members)
-    identity = Identity(restored_cluster_id(file, cluster_id(voters)), member_id(urls[name], token))
+    backup = file.read()
+    initial = restored(backup.contents.state, ConfState(voters), members=members)
+    identity = Identity(restored_cluster_id(backup.digest, cluster_id(voters)), member_id(urls[name], token))
     open_member(data_dir, identity, initial, Chance.system()).close()
