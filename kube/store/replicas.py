@@ -493,9 +493,13 @@ class Replicas:
         while self.leader != target:
             if self._sweeps >= last_sweep or self._closed:
                 raise RequestTimeoutError
-            changed: asyncio.Future[None] = self._loop.create_future()
-            self._changed.append(changed)
-            await changed
+            await self._change()
+
+    async def _change(self) -> None:
+        """Until who waits should look again: at who serves, or at the time."""
+        changed: asyncio.Future[None] = self._loop.create_future()
+        self._changed.append(changed)
+        await changed
 
     # ---- readers
 
@@ -505,18 +509,13 @@ class Replicas:
         It leads, has applied an entry of its term, and a majority has not gone on to a newer term, without which
         nobody else can have acknowledged anything. Raises NoLeaderError when there is none within the request timeout.
         """
-        member = self.confirmed()
-        if member is None:
-            last_sweep = self._sweeps + self._patience
-            while member is None:
-                if self._closed:
-                    raise StoppedError
-                if self._sweeps >= last_sweep:
-                    raise NoLeaderError
-                changed: asyncio.Future[None] = self._loop.create_future()
-                self._changed.append(changed)
-                await changed
-                member = self.confirmed()
+        last_sweep = self._sweeps + self._patience
+        while (member := self.confirmed()) is None:
+            if self._closed:
+                raise StoppedError
+            if self._sweeps >= last_sweep:
+                raise NoLeaderError
+            await self._change()
         return member
 
     def confirmed(self) -> Member | None:

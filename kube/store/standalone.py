@@ -118,7 +118,9 @@ class Standalone(Replicas):
         directory: StoreDirectory | None = None,
         on_removed: Callable[[], None] = lambda: None,
     ) -> None:
-        """On a running loop. Either ``storage`` or ``directory`` holds the member's log."""
+        """On a running loop. Either ``storage`` or ``directory`` holds the member's log. Raises ValueError."""
+        if config.replicas != 1:
+            raise ValueError(f"a member alone is one replica, not {config.replicas}: its peers are elsewhere")
         super().__init__(config, clock, rng, network, directory)
         self.id = member
         self._cluster = cluster
@@ -138,7 +140,7 @@ class Standalone(Replicas):
         data = kept.snapshot().data
         self.table = MemberTable(getattr(data, "members", ()), getattr(data, "removed_members", ()))
         self._use_table(self.table)
-        if config.replicas == 1 and config.corrupt_check > 0:  # with more, it runs already
+        if config.corrupt_check > 0:
             self._tasks.start(self._compare_replicas(), name="corrupt-check")
 
     # ---- the member
@@ -411,9 +413,7 @@ class Standalone(Replicas):
                 raise StoppedError
             if self._sweeps >= last_sweep:
                 raise NoLeaderError
-            changed: asyncio.Future[None] = self._loop.create_future()
-            self._changed.append(changed)
-            await changed
+            await self._change()
 
     def _take_question(self, question: Question) -> None:
         self._tasks.start(self._answer(question), name="answer")
@@ -512,9 +512,7 @@ class Standalone(Replicas):
         try:
             async with asyncio.timeout(seconds):
                 while self._raft_leader == self.id:
-                    changed: asyncio.Future[None] = self._loop.create_future()
-                    self._changed.append(changed)
-                    await changed
+                    await self._change()
         except TimeoutError:
             self._log.warning("leadership was not handed over in time", to=f"{target:x}")
 

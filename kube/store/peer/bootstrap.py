@@ -28,6 +28,10 @@ from kube.store.urls import AddressError
 ASK_AGAIN = 0.2
 """Seconds until a member that did not answer is asked again."""
 
+_WHY: Mapping[Reason, str] = {
+    Reason.CLUSTER: "{url} belongs to another cluster: {detail}",
+    Reason.UNKNOWN: "{url} was started with another --initial-cluster: {detail}",
+}
 _decode_members = msgspec.msgpack.Decoder(Members).decode
 
 
@@ -161,12 +165,6 @@ async def begin_existing(cluster: InitialCluster, asker: Asker) -> NewMember:
     return NewMember(found.cluster, own[0].id, Snapshot())
 
 
-_WHY = {
-    Reason.CLUSTER: "{url} belongs to another cluster: {detail}",
-    Reason.UNKNOWN: "{url} was started with another --initial-cluster: {detail}",
-}
-
-
 def _again(name: str, member: int) -> str:
     return (
         f"member {name} ({member:x}) was started before, and its data is not here: "
@@ -191,24 +189,27 @@ async def agree(
     incarnation = rng.getrandbits(63) or 1
     hello = Hello(new.cluster_id, new.member, 0, Channel.MEMBERS, incarnation=incarnation)
     for other in others:
-        url, said = other.peer_urls[0], False
-        while True:
-            try:
-                known = (await asker.ask(url, hello)).known
-                break
-            except RefusedError as error:
-                raise BootstrapError(
-                    _WHY.get(error.refusal.reason, "{url} refuses this member: {detail}").format(
-                        url=url, detail=error.refusal.detail
-                    )
-                ) from None
-            except OSError:
-                if not said:
-                    waiting(url)
-                    said = True
-            await clock.sleep(ASK_AGAIN)
-        if known != incarnation:
+        answer = await _answer(asker, other.peer_urls[0], hello, clock, waiting)
+        if answer.known != incarnation:
             raise BootstrapError(
                 f"member {name} ({new.member:x}) was started before, and what it held in memory is gone: "
                 "stop all members and start them anew, or give each a --data-dir"
             )
+
+
+async def _answer(
+    asker: Asker, url: str, hello: Hello, clock: Clock, waiting: Callable[[str], None]
+) -> Members:
+    """Asked again until somebody is there. Raises BootstrapError for one that wants no such member."""
+    said = False
+    while True:
+        try:
+            return await asker.ask(url, hello)
+        except RefusedError as error:
+            why = _WHY.get(error.refusal.reason, "{url} refuses this member: {detail}")
+            raise BootstrapError(why.format(url=url, detail=error.refusal.detail)) from None
+        except OSError:
+            if not said:
+                waiting(url)
+                said = True
+        await clock.sleep(ASK_AGAIN)
