@@ -179,7 +179,7 @@ class Member:
         self._members = self.machine.members
         self._noticed_term = self.applied_term
         self._news = False
-        """There may be another state machine than before, other members, or crowds of watches."""
+        """There may be another state machine than before, an entry of another term in it, other members, or crowds of watches."""
         self._pruning = True
         self._snapshot_due = snapshot.index + config.snapshot_entries
         self._handlers: dict[type, Callable[[Any], object]] = {
@@ -227,12 +227,7 @@ class Member:
                 handlers.get(type(each), raft.step)(each)
         dropped = self._propose(proposals) if proposals else None
         self._drive()
-        if (
-            self._news
-            or raft.role is not self._role
-            or raft.leader != self._leader
-            or self.applied_term != self._noticed_term
-        ):
+        if self._news or raft.role is not self._role or raft.leader != self._leader:
             self._tell()
         if dropped:
             self._observer.proposals_dropped(dropped)
@@ -323,8 +318,9 @@ class Member:
         node, storage, disk = self.node, self.storage, self._disk
         end = self.applied_index + APPLIED_AT_ONCE
         while (ready := node.ready()) is not None:
-            if ready.snapshot is not None:
-                storage.apply_snapshot(ready.snapshot)
+            snapshot = ready.snapshot
+            if snapshot is not None:
+                storage.apply_snapshot(snapshot)
             if ready.must_sync:
                 storage.save(ready.hard_state, ready.entries, must_sync=True)
             if disk is not None and disk.unsynced:
@@ -332,7 +328,11 @@ class Member:
                 return
             if ready.messages:
                 self._transport.send(ready.messages)
-            if not self._carry_out(ready, ready.committed):
+            if snapshot is not None or ready.read_states or self._confirmed_reads:
+                self._carry_out(ready, ready.committed)
+            elif ready.committed:
+                self._apply(ready.committed)
+            if not node.advance():
                 break
             if disk is not None and self.applied_index >= end:
                 self.unsettled = True  # much to apply after a start: others have their turns between
@@ -356,16 +356,15 @@ class Member:
         if not ready.early:
             self._transport.send(ready.messages)
         self._carry_out(ready, ready.committed[len(_before(ready.committed, ready.entries)) :])
+        self.node.advance()
 
-    def _carry_out(self, ready: Ready, committed: list[Entry]) -> bool:
-        """Whether another Ready follows."""
+    def _carry_out(self, ready: Ready, committed: list[Entry]) -> None:
         if ready.snapshot is not None:
             self._take_over(ready.snapshot)
         if committed:
             self._apply(committed)
         if ready.read_states or self._confirmed_reads:
             self._serve_reads(ready.read_states)
-        return self.node.advance()
 
     def _apply(self, entries: list[Entry]) -> None:
         machine, proposals = self.machine, self._proposals
@@ -378,6 +377,7 @@ class Member:
                 term, data = entry.term, entry.data
                 if term != self.applied_term:
                     self.applied_term = term
+                    self._news = True
                     proposals.term_applied(term)
                 if data is None:
                     continue
@@ -399,7 +399,8 @@ class Member:
         if watches.touched:
             watches.flush()
         for proposal, result in answers:
-            proposal.answer(result)
+            if not proposal.future.done():
+                proposal.future.set_result(result)
         if kv.compact_revision != compacted:
             self._pruning = True
         if watches.failures:

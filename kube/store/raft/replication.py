@@ -98,6 +98,8 @@ def on_append_response(raft: RaftState, message: AppendResponse) -> None:
         return
     if member in matched:
         matched[member] = progress.match
+    if index > raft.acknowledged:  # noqa: PLR1730  # max costs a call on the hot path
+        raft.acknowledged = index
     if progress.state is not _REPLICATE:
         if progress.state is _PROBE:
             progress.become_replicate()
@@ -150,7 +152,9 @@ def persisted(raft: RaftState, index: int, term: int) -> None:
     matched, own = raft.matched, raft.id
     if term == raft.term and index > matched.get(own, index):
         matched[own] = index
-        if index > raft.log.committed:
+        # Of several voters another one is needed too, and mostly none has answered yet.
+        committed = raft.log.committed
+        if index > committed and (len(matched) == 1 or raft.acknowledged > committed):
             maybe_commit(raft)
 
 

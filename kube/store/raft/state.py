@@ -49,6 +49,7 @@ class RaftState:
     """``term``, ``vote`` and the log's commit are the HardState; the rest is lost in a crash, as it may be."""
 
     __slots__ = (
+        "acknowledged",
         "applied",
         "conf",
         "config",
@@ -124,6 +125,8 @@ class RaftState:
         """``match`` of each voter as the quorum reads it, kept beside ``progress``; the leader's own is what is stable."""
         self.needed = 0
         """How many others must have an entry for it to be committed; all of them while the configuration is joint."""
+        self.acknowledged = 0
+        """The highest index that anybody else has acknowledged to this leader."""
         self.told_commit = 0
         """The commit that a thrifty leader's appends carry: not more than ``config.thrifty`` entries behind its own."""
         self.reads = ReadOnly()
