@@ -81,9 +81,6 @@ class LocalStore:
         self.replicas = replicas or Replicas(config, clock, rng, transport, directory)
         self._config = config
         self._rng = rng
-        self._propose = self.replicas.propose
-        self._confirmed = self.replicas.confirmed
-        self._reader = self.replicas.reader
         self._subscriptions = self.replicas.subscriptions
 
     # ---- writes
@@ -103,7 +100,7 @@ class LocalStore:
         if not key or ignore_value or ignore_lease:
             check_put(request)
         notes = None if note is None else {key: note}
-        result = await self._propose(request, len(key) + len(value), notes)
+        result = await self.replicas.propose(request, len(key) + len(value), notes)
         assert isinstance(result, PutResult)
         return result
 
@@ -113,17 +110,17 @@ class LocalStore:
         if not key:
             raise EmptyKeyError
         size = len(key) + len(range_end)
-        result = await self._propose(DeleteRange(key, range_end, prev_kv), size)
+        result = await self.replicas.propose(DeleteRange(key, range_end, prev_kv), size)
         assert isinstance(result, DeleteRangeResult)
         return result
 
     async def txn(self, txn: Txn) -> TxnResult:
         check_txn(txn, self._config.max_txn_ops)
         if not has_writes(txn):
-            return (await self._reader()).machine.read_txn(txn)
+            return (await self.replicas.reader()).machine.read_txn(txn)
         notes: dict[bytes, object] = {}
         request = without_notes(txn, notes)
-        result = await self._propose(request, size_of(request), notes or None)
+        result = await self.replicas.propose(request, size_of(request), notes or None)
         assert isinstance(result, TxnResult)
         return result
 
@@ -134,19 +131,19 @@ class LocalStore:
             raise EmptyKeyError
         notes = None if note is None else {key: note}
         size = len(key) + len(value)
-        result = await self._propose(OptimisticPut(key, value, mod_revision, lease), size, notes)
+        result = await self.replicas.propose(OptimisticPut(key, value, mod_revision, lease), size, notes)
         assert isinstance(result, OptimisticResult)
         return result
 
     async def optimistic_delete(self, key: bytes, mod_revision: int) -> OptimisticResult:
         if not key:
             raise EmptyKeyError
-        result = await self._propose(OptimisticDelete(key, mod_revision), len(key))
+        result = await self.replicas.propose(OptimisticDelete(key, mod_revision), len(key))
         assert isinstance(result, OptimisticResult)
         return result
 
     async def compact(self, revision: int) -> None:
-        await self._propose(Compact(revision), 8)
+        await self.replicas.propose(Compact(revision), 8)
 
     # ---- reads
 
@@ -183,11 +180,15 @@ class LocalStore:
             min_create_revision,
             max_create_revision,
         )
-        member = self.replicas.any_member() if serializable else self._confirmed() or await self._reader()
+        member = (
+            self.replicas.any_member()
+            if serializable
+            else self.replicas.confirmed() or await self.replicas.reader()
+        )
         return member.machine.range(request)
 
     async def current_revision(self) -> int:
-        member = self._confirmed() or await self._reader()
+        member = self.replicas.confirmed() or await self.replicas.reader()
         return member.machine.kv.revision
 
     # ---- watches
@@ -206,7 +207,7 @@ class LocalStore:
     ) -> WatchStream:
         if not key:
             raise EmptyKeyError
-        await self._reader()
+        await self.replicas.reader()
         buffered = BufferedStream()
         subscription = Subscription(
             key,
@@ -239,7 +240,7 @@ class LocalStore:
         while True:
             request = LeaseGrantRequest(lease or self._rng.getrandbits(63) or 1, ttl)
             try:
-                result = await self._propose(request, 16)
+                result = await self.replicas.propose(request, 16)
             except LeaseExistsError:
                 if lease:
                     raise
@@ -248,19 +249,19 @@ class LocalStore:
             return result
 
     async def revoke(self, lease: int) -> None:
-        await self._propose(LeaseRevokeRequest(lease), 8)
+        await self.replicas.propose(LeaseRevokeRequest(lease), 8)
 
     async def keep_alive(self, lease: int) -> LeaseGrant:
         return LeaseGrant(lease, await self.replicas.renew(lease))
 
     async def time_to_live(self, lease: int, *, keys: bool = False) -> LeaseStatus:
-        lessor = (await self._reader()).machine.lessor
+        lessor = (await self.replicas.reader()).machine.lessor
         found = lessor.get(lease)
         attached = tuple(sorted(found.keys)) if keys else ()
         return LeaseStatus(lease, await self.replicas.remaining(lease), found.ttl, attached)
 
     async def leases(self) -> tuple[int, ...]:
-        return (await self._reader()).machine.lessor.ids()
+        return (await self.replicas.reader()).machine.lessor.ids()
 
     # ---- maintenance
 
@@ -293,19 +294,19 @@ class LocalStore:
         return made
 
     async def alarms(self) -> tuple[Alarm, ...]:
-        return (await self._reader()).machine.alarms
+        return (await self.replicas.reader()).machine.alarms
 
     async def raise_alarm(self, alarm: Alarm) -> None:
         await self.replicas.raise_alarm(alarm)
 
     async def disarm(self, alarm: Alarm) -> tuple[Alarm, ...]:
-        result = await self._propose(AlarmRequest(AlarmAction.DEACTIVATE, alarm), 16)
+        result = await self.replicas.propose(AlarmRequest(AlarmAction.DEACTIVATE, alarm), 16)
         assert isinstance(result, tuple)
         return result
 
     async def snapshot(self) -> AsyncIterator[bytes]:
         """See ``kube.store.backup``: all that was acknowledged before the first piece is asked for. Others have their turns between."""
-        member = self._confirmed() or await self._reader()
+        member = self.replicas.confirmed() or await self.replicas.reader()
         state = Snapshot(
             member.applied_index, member.applied_term, member.node.conf_state, member.machine.snapshot()
         )
@@ -333,7 +334,7 @@ class LocalStore:
 
     async def members(self, *, linearizable: bool = True) -> tuple[MemberInfo, ...]:
         if linearizable:
-            await self._reader()
+            await self.replicas.reader()
         return self.replicas.members
 
     async def add_member(self, peer_urls: tuple[str, ...], *, learner: bool = False) -> MemberInfo:  # noqa: ARG002  # the protocol's
@@ -361,7 +362,7 @@ class LocalStore:
 
     async def ready(self) -> None:
         """Until a member serves. Raises NoLeaderError when none does within the request timeout."""
-        await self._reader()
+        await self.replicas.reader()
 
     @property
     def leader(self) -> int:
