@@ -172,11 +172,6 @@ class Txn(msgspec.Struct, frozen=True, tag=True, array_like=True):
 Op: TypeAlias = Range | Put | DeleteRange | Txn
 
 
-def create_if_absent(key: bytes, value: bytes, lease: int = 0, note: object | None = None) -> Txn:
-    """The txn that ``KV.optimistic_put`` with a revision of 0 stands for."""
-    return optimistic_put_txn(key, value, 0, lease, note)
-
-
 def optimistic_put_txn(
     key: bytes, value: bytes, mod_revision: int, lease: int = 0, note: object | None = None
 ) -> Txn:

@@ -108,7 +108,12 @@ def test_only_errors_of_writes_that_may_be_under_way_say_so() -> None:
 
 
 def test_the_optimistic_requests_stand_for_txns() -> None:
-    assert kv.create_if_absent(b"k", b"v", 3, "note") == kv.optimistic_put_txn(b"k", b"v", 0, 3, "note")
+    txn = kv.optimistic_put_txn(b"k", b"v", 7, 3, "note")
+    assert txn.success == (kv.Put(b"k", b"v", 3, note="note"),)
+    assert txn.failure == (kv.Range(b"k"),)
+    assert [(each.target, each.result, each.operand) for each in txn.compares] == [
+        (kv.CompareTarget.MOD, kv.CompareResult.EQUAL, 7)
+    ]
     txn = kv.optimistic_delete_txn(b"k", 7)
     assert txn.success == (kv.DeleteRange(b"k"),)
     assert txn.failure == (kv.Range(b"k"),)

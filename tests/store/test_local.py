@@ -28,7 +28,7 @@ from kube.store.kv import (
     Put,
     Range,
     Txn,
-    create_if_absent,
+    optimistic_put_txn,
 )
 from kube.store.raft.election import become_candidate, become_leader
 from kube.store.replicas import THRIFTY, StoreConfig
@@ -92,8 +92,8 @@ async def test_optimistic_requests(any_size: Any) -> None:
 
 async def test_txns(any_size: Any) -> None:
     store = any_size.store
-    assert (await store.txn(create_if_absent(b"k", b"1"))).succeeded
-    refused = await store.txn(create_if_absent(b"k", b"2"))
+    assert (await store.txn(optimistic_put_txn(b"k", b"1", 0))).succeeded
+    refused = await store.txn(optimistic_put_txn(b"k", b"2", 0))
     assert not refused.succeeded
     assert refused.responses[0].kvs[0].value == b"1"
     read = await store.txn(Txn((), (Range(b"k"),)))

@@ -51,7 +51,8 @@ log = get_logger(__name__)
 MAX_READS: Final = 8
 """Requests for the present revision that are under way at once."""
 _RETRY: Final = Backoff(initial=0.05, cap=0.5)
-_ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError, LearnerError)
+ENDPOINT_FAILED: Final = (UnreachableError, ConnectionLostError, NoLeaderError, LearnerError)
+"""What another member, or the same one a little later, may do better."""
 _NOT_APPLIED: Final = (UnreachableError, NoLeaderError, LearnerError)
 _LEADER_WANTED: Final = ("hasleader", "true")
 _LINEARIZABLE: Final = frozenset(KV + method for method in ("Range", "Put", "DeleteRange", "Txn"))
@@ -149,7 +150,7 @@ class Client:
     def _judge(self, code: grpc.StatusCode, details: str, asked: Asked, endpoint: Endpoint) -> StoreError:
         known = replace(asked, current_revision=self.revision, compact_revision=self.compact_revision)
         failure = from_rpc(code.name, details, known, endpoint.address)
-        if isinstance(failure, _ENDPOINT_FAILED) or code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        if isinstance(failure, ENDPOINT_FAILED) or code is grpc.StatusCode.DEADLINE_EXCEEDED:
             self.endpoints.failed(endpoint)
         if isinstance(failure, AccessDeniedError) and failure.detail.startswith(INVALID_TOKEN):
             self._token = ""

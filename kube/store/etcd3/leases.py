@@ -10,10 +10,9 @@ import grpc.aio
 from kube.base.backoff import Backoff
 from kube.base.clock import Clock
 from kube.base.tasks import TaskOwner
-from kube.store.errors import LeaseNotFoundError, NoLeaderError, RequestTimeoutError, StoppedError, StoreError
-from kube.store.etcd3.client import LEASE, Client
+from kube.store.errors import LeaseNotFoundError, RequestTimeoutError, StoppedError, StoreError
+from kube.store.etcd3.client import ENDPOINT_FAILED, LEASE, Client
 from kube.store.etcd3.endpoints import Endpoint
-from kube.store.etcd3.errors import ConnectionLostError, UnreachableError
 from kube.store.etcdpb import messages
 
 _RETRY = Backoff(initial=0.05, cap=0.5)
@@ -43,7 +42,7 @@ class KeepAlives:
                 raise RequestTimeoutError from None
             except StoreError as error:
                 pause = _RETRY.delay(attempt)
-                if not isinstance(error, (ConnectionLostError, UnreachableError, NoLeaderError)):
+                if not isinstance(error, ENDPOINT_FAILED):
                     raise
                 if self._clock.monotonic() + pause >= deadline:
                     raise

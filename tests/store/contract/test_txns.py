@@ -32,7 +32,7 @@ from kube.store.kv import (
     RangeResult,
     Txn,
     TxnResult,
-    create_if_absent,
+    optimistic_put_txn,
 )
 from tests.store.contract.conftest import World
 
@@ -331,7 +331,7 @@ async def test_optimistic_put_and_delete(world: World) -> None:
 
 
 async def test_create_if_absent_as_a_txn(world: World) -> None:
-    txn = create_if_absent(world(b"k"), b"v")
+    txn = optimistic_put_txn(world(b"k"), b"v", 0)
     assert (await world.store.txn(txn)).succeeded
     assert not (await world.store.txn(txn)).succeeded
 
