@@ -45,6 +45,7 @@ ERRORS: dict[type[errors.StoreError], tuple[tuple[object, ...], str, str]] = {
     errors.LeaseTTLTooLargeError: ((1,), "OUT_OF_RANGE", "too large lease TTL"),
     errors.NoLeaderError: ((), "UNAVAILABLE", "no leader"),
     errors.NotLeaderError: ((), "FAILED_PRECONDITION", "not leader"),
+    errors.LearnerError: ((), "UNAVAILABLE", "rpc not supported for learner"),
     errors.LeaderChangedError: ((), "UNAVAILABLE", "leader changed"),
     errors.RequestTimeoutError: ((), "UNAVAILABLE", "request timed out"),
     errors.StoppedError: ((), "UNAVAILABLE", "server stopped"),
