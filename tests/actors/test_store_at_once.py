@@ -12,8 +12,9 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import StoreMember, start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.apply import StateMachine
 from kube.store.errors import StoreError
-from kube.store.kv import WatchBatch
+from kube.store.kv import Put, WatchBatch
 from kube.store.local import LocalStore
 from kube.store.replicas import AT_ONCE, StoreConfig
 
@@ -129,3 +130,47 @@ async def test_a_write_that_finds_no_majority_waits_for_it(system: ActorSystem, 
     await system.start(lambda: StoreMember(store, followers[0]), name=f"store-{followers[0]}")
     await put
     assert (await store.range(b"k")).kvs[0].value == b"v"
+
+
+async def test_a_write_at_once_amid_which_the_leader_crashes_is_answered_once(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.put(b"k", b"")
+    leader = store.replicas.any_member()
+    crashed: list[bytes] = []
+    apply = type(leader.machine).apply
+
+    def bug(machine: StateMachine, request: object) -> object:
+        if machine is leader.machine and isinstance(request, Put) and not crashed:
+            crashed.append(request.key)
+            raise RuntimeError("a bug in the state machine")
+        return apply(machine, request)
+
+    monkeypatch.setattr(type(leader.machine), "apply", bug)
+    await store.put(b"k", b"v")
+    assert crashed == [b"k"]
+    found = (await store.range(b"k")).kvs[0]
+    assert (found.value, found.version) == (b"v", 2), "applied, and once"
+
+
+async def test_writers_alone_and_together_leave_equal_replicas(store: LocalStore) -> None:
+    rng = random.Random(7)
+
+    async def client(number: int) -> None:
+        for turn in range(40):
+            key = b"%d" % rng.randrange(20)
+            if rng.random() < 0.2:
+                await store.delete_range(key)
+            else:
+                await store.put(key, b"%d/%d" % (number, turn))
+            await asyncio.sleep(0 if rng.random() < 0.5 else 0.001)
+
+    for clients in (1, 5, 1, 2):
+        await asyncio.gather(*map(client, range(clients)))
+    members = [replica.member for replica in store.replicas.all() if replica.member is not None]
+    async with asyncio.timeout(10):
+        while len({member.applied_index for member in members}) > 1:  # noqa: ASYNC110  # followers tell nobody
+            await asyncio.sleep(0.01)
+    hashes = [member.machine.hash_kv() for member in members]
+    assert hashes[0] == hashes[1] == hashes[2]
+    assert await store.replicas.check_corruption() == ()
