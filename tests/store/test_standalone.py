@@ -458,3 +458,11 @@ async def test_a_member_that_crashes_goes_on_where_it_was(three: World) -> None:
     assert (await follower.range(b"k")).kvs[0].value == b"w"
     await follower.put(b"k", b"x")
     assert (await other.range(b"k")).kvs[0].value == b"x"
+
+
+@pytest.mark.parametrize("replicas", [3, 5])
+async def test_replicas_beside_it_in_the_process_are_refused(replicas: int) -> None:
+    """They would count for a majority that the others are in."""
+    world = World()
+    with pytest.raises(ValueError, match=f"a member alone is one replica, not {replicas}"):
+        await world.start(MemberTable(), 1, replicas=replicas)
