@@ -7,10 +7,11 @@ Connections begin in `kube.apiserver.http.connection`; with the first request th
 import asyncio
 import errno
 import ssl
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kube.apiserver.http.connection import Connection, Front
 from kube.apiserver.http.messages import Handler
+from kube.base.acceptor import Acceptor
 from kube.base.clock import SystemClock
 from kube.base.tasks import TaskOwner
 
@@ -44,17 +45,14 @@ class Server:
         self._wanted_port = port
         self._tls = tls
         self._tasks = TaskOwner("http server")
-        self._listening: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._full: FullServer | None = None
         self._front: Front | None = None
 
     @property
     def port(self) -> int:
         """The port that is listened on; 0 before the start."""
-        if self._listening is None or not self._listening.sockets:
-            return 0
-        port: int = self._listening.sockets[0].getsockname()[1]
-        return port
+        return 0 if self._acceptor is None else self._acceptor.address[1]
 
     @property
     def url(self) -> str:
@@ -65,23 +63,14 @@ class Server:
         """Raises ListenError."""
         loop = asyncio.get_running_loop()
         self._front = front = Front(self._handler, self._full_connection, SystemClock(), self._tasks)
-        tls: dict[str, Any] = {}
-        if self._tls is not None:
-            tls = {
-                "ssl": self._tls,
-                "ssl_handshake_timeout": _HANDSHAKE_SECONDS,
-                "ssl_shutdown_timeout": _GOODBYE_SECONDS,
-            }
+        self._acceptor = Acceptor(
+            lambda: Connection(front, loop),
+            self._tls,
+            handshake_timeout=_HANDSHAKE_SECONDS,
+            shutdown_timeout=_GOODBYE_SECONDS,
+        )
         try:
-            self._listening = await loop.create_server(
-                lambda: Connection(front, loop),
-                self._host,
-                self._wanted_port,
-                backlog=_BACKLOG,
-                start_serving=False,  # it waits while it begins, and sockets would be lost to who is cancelled there
-                **tls,
-            )
-            await self._listening.start_serving()
+            await self._acceptor.listen(self._host, self._wanted_port, backlog=_BACKLOG)
         except OSError as error:
             busy = error.errno == errno.EADDRINUSE
             why = "the port is in use" if busy else error.strerror or str(error)
@@ -93,10 +82,11 @@ class Server:
         After at most twice that time every socket is closed.
         """
         front = self._front
-        if self._listening is None or front is None:
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is None or front is None:
             return
         front.stopping = True
-        self._listening.close()
+        await acceptor.aclose()
         for connection in front.connections.all():
             connection.end_stream()
         await asyncio.sleep(0)
@@ -111,8 +101,6 @@ class Server:
         for connection in front.connections.all():
             connection.abort()
         await front.connections.emptied()
-        await self._listening.wait_closed()
-        self._listening = None
 
     def _full_connection(self) -> asyncio.Protocol:
         from kube.apiserver.http.full import FullServer  # noqa: PLC0415  # see above

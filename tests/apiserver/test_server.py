@@ -206,6 +206,38 @@ async def test_an_answer_in_pieces(serve):
     assert head.endswith(b"\r\n\r\n")
 
 
+# -- the end
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_who_dials_while_it_stops_is_hung_up_on(serve, authority, secure, turns):
+    """In whatever turn of the loop they come, and however far their handshake is."""
+    server = await serve(
+        tls=server_context(authority.server(time.time()), authority.certificate) if secure else None
+    )
+    address = ("127.0.0.1", server.port)
+    clients = [socket.socket() for _ in range(40)]
+    for client in clients:
+        client.setblocking(False)
+    for client in clients[:20]:
+        client.connect_ex(address)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(server.stop())
+    for client in clients[20:]:
+        client.connect_ex(address)
+    await stopping
+    for client in clients:
+        client.settimeout(5)
+        try:
+            assert await asyncio.to_thread(client.recv, 1) == b""
+        except ConnectionError:
+            pass
+        finally:
+            client.close()
+
+
 # -- TLS
 
 

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 from msgspec import Struct
 
+from kube.base.acceptor import Acceptor
 from kube.base.clock import Clock
 from kube.base.tasks import TaskOwner
 from kube.store.errors import StoppedError
@@ -76,7 +77,7 @@ class EtcdServer:
             config.max_request_bytes + GRPC_OVERHEAD,
         )
         self._pages = Pages(pages(store), self._tasks)
-        self._listeners: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._connections: dict[ServerProtocol, None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
@@ -98,15 +99,13 @@ class EtcdServer:
     async def _listen(
         self, host: str, port: int, tls: ssl.SSLContext | None, dispatcher: Dispatcher | None
     ) -> tuple[str, int]:
-        loop = asyncio.get_running_loop()
-
         def connect() -> ServerProtocol:
             return ServerProtocol(dispatcher, self._pages, self._config.limits, self._came, self._gone)
 
-        listener = await loop.create_server(connect, host, port, ssl=tls, backlog=1024)
-        self._listeners.append(listener)
-        address = listener.sockets[0].getsockname()
-        return address[0], address[1]
+        acceptor = Acceptor(connect, tls)
+        await acceptor.listen(host, port)
+        self._acceptors.append(acceptor)
+        return acceptor.address
 
     def _came(self, protocol: ServerProtocol) -> None:
         self._connections[protocol] = None
@@ -131,8 +130,8 @@ class EtcdServer:
 
     async def aclose(self) -> None:
         """Streams end with StoppedError, other calls have a second to end, and then every connection is closed."""
-        for listener in self._listeners:
-            listener.close()
+        for acceptor in self._acceptors:
+            await acceptor.aclose()
         for call in tuple(self._dispatcher.streaming):
             call.cancel(StoppedError())
         for protocol in tuple(self._connections):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import ssl
 from pathlib import Path
 
@@ -112,6 +113,37 @@ async def test_tls_with_client_certificates(serve: Serve, etcdctl_version: str, 
 
 
 # ---- clients that are silent, broken or many
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["plain", "tls"])
+async def test_who_dials_while_it_stops_is_hung_up_on(serve: Serve, tmp_path: Path, secure: bool) -> None:
+    """In whatever turn of the loop they come, and however far their handshake is."""
+    context = None
+    if secure:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*Authority(tmp_path, "authority").pair("server"))
+    for turns in range(4):
+        serving = await serve(tls=context)
+        host, port = serving.endpoint.split(":")
+        clients = [socket.socket() for _ in range(40)]
+        for client in clients:
+            client.setblocking(False)
+        for client in clients[:20]:
+            client.connect_ex((host, int(port)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        closing = asyncio.ensure_future(serving.server.aclose())
+        for client in clients[20:]:
+            client.connect_ex((host, int(port)))
+        await closing
+        for client in clients:
+            client.settimeout(5)
+            try:
+                assert await asyncio.to_thread(client.recv, 1) == b""
+            except ConnectionError:
+                pass
+            finally:
+                client.close()
 
 
 async def test_a_silent_client_is_asked_and_given_up(serve: Serve) -> None:
