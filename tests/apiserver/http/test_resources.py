@@ -255,3 +255,51 @@ async def test_a_request_is_logged_with_its_cause_and_without_secrets(api, caplo
     assert f'cause="POST {CONFIG_MAPS}[h' in line
     assert "hunter2" not in caplog.text
     assert "Bearer" not in caplog.text
+
+
+STALE_UID = "11111111-2222-3333-4444-555555555555"
+PRECONDITION = (
+    'Operation cannot be fulfilled on configmaps "a": StorageError: invalid object, Code: 4, '
+    "Key: /registry/configmaps/default/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: "
+    f"UID in precondition: {STALE_UID}, UID in object meta: "
+)
+IMMUTABLE = f'ConfigMap "a" is invalid: metadata.uid: Invalid value: "{STALE_UID}": field is immutable'
+
+
+class TestObjectsThatWereMadeAnew:
+    """Who writes to an object that was deleted and created again since it was read: the uid of a PUT is a precondition,
+    that of a patch a field like any other (rest.DefaultUpdatedObjectInfo, which knows of a patch only its result).
+    """
+
+    @pytest.mark.parametrize("version", ["current", "stale", ""], ids=["current", "stale", "no"])
+    async def test_a_put_conflicts_whatever_its_resource_version(self, api, version):
+        made = await api.create("a")
+        versions = {"current": made["metadata"]["resourceVersion"], "stale": "1", "": ""}
+        stale = made | {
+            "metadata": made["metadata"] | {"uid": STALE_UID, "resourceVersion": versions[version]}
+        }
+        reply = await api.call("PUT", f"{CONFIG_MAPS}/a", stale)
+        assert (reply.status, reply.json["reason"]) == (409, "Conflict")
+        assert reply.json["message"] == PRECONDITION + made["metadata"]["uid"]
+
+    @pytest.mark.parametrize(
+        ("kind", "body"),
+        [
+            ("merge-patch", {"metadata": {"uid": STALE_UID}, "data": {"k": "v"}}),
+            ("strategic-merge-patch", {"metadata": {"uid": STALE_UID}, "data": {"k": "v"}}),
+            ("json-patch", [{"op": "replace", "path": "/metadata/uid", "value": STALE_UID}]),
+        ],
+    )
+    async def test_a_patch_is_invalid(self, api, kind, body):
+        await api.create("a")
+        headers = {"Content-Type": f"application/{kind}+json"}
+        reply = await api.call("PATCH", f"{CONFIG_MAPS}/a", json.dumps(body).encode(), headers=headers)
+        assert (reply.status, reply.json["reason"], reply.json["message"]) == (422, "Invalid", IMMUTABLE)
+
+    async def test_a_patch_with_a_stale_resource_version_conflicts_first(self, api):
+        await api.create("a")
+        body = json.dumps({"metadata": {"uid": STALE_UID, "resourceVersion": "1"}}).encode()
+        headers = {"Content-Type": "application/merge-patch+json"}
+        reply = await api.call("PATCH", f"{CONFIG_MAPS}/a", body, headers=headers)
+        assert (reply.status, reply.json["reason"]) == (409, "Conflict")
+        assert "the object has been modified" in reply.json["message"]
