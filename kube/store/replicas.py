@@ -47,7 +47,7 @@ SWEEP = 0.5
 """Seconds between two looks at what has waited too long."""
 PUMPED = 256
 """Watches of a crowd that are served in one turn of the loop."""
-THRIFTY = 32
+THRIFTY = 64
 """Entries by which one of three members may be behind the other two, and what followers have applied behind what the leader has: they
 share a process, and its fate."""
 AT_ONCE = 16
