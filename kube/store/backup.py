@@ -29,6 +29,8 @@ BLOCK_BYTES: Final = 512
 PIECE_BYTES: Final = 64 << 10
 DIGEST_BYTES: Final = 32
 _READ_BYTES: Final = 1 << 20
+_STEP: Final = 200
+"""Elements that are written in one step: of small ones a piece has ten times as many."""
 
 
 class BackupError(Exception):
@@ -77,18 +79,22 @@ def encode_backup(snapshot: Snapshot) -> Iterator[bytes]:
         yield b""
     digest = hashlib.sha256()
     waiting: list[bytes] = []
-    size = 0
-    for node in writer.pages():
+    size = made = 0
+    for elements, node in writer.nodes():
         digest.update(node)
         waiting.append(node)
         size += len(node)
+        made += elements
         if size >= PIECE_BYTES:
             data = b"".join(waiting)
             size %= PIECE_BYTES
             whole = len(data) - size
             for at in range(0, whole, PIECE_BYTES):
                 yield data[at : at + PIECE_BYTES]
-            waiting = [data[whole:]]
+            waiting, made = [data[whole:]], 0
+        elif made >= _STEP:
+            yield b""
+            made = 0
     yield b"".join(waiting) + digest.digest()
 
 

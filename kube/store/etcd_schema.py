@@ -45,7 +45,7 @@ _REVISION: Final = Layout(">QcQ")
 _TOMBSTONE: Final = b"t"
 _NUMBER: Final = Layout(">Q")
 _LAST_INT64: Final = (1 << 63) - 1
-_RUN: Final = 4096
+_RUN: Final = 2048
 """Elements that are sorted at once."""
 
 _T = TypeVar("_T")

@@ -25,6 +25,8 @@ class WireError(ValueError):
 
 def varint(number: int) -> bytes:
     """An int64 or a uint64."""
+    if 0 <= number < len(_SHORT):
+        return _SHORT[number]
     number &= _MASK
     found = bytearray()
     while number > 0x7F:
@@ -32,6 +34,11 @@ def varint(number: int) -> bytes:
         number >>= 7
     found.append(number)
     return bytes(found)
+
+
+_SHORT: tuple[bytes, ...] = ()
+_SHORT = tuple(map(varint, range(1 << 10)))
+"""Lengths, versions, and the like."""
 
 
 def varint_bytes(number: int) -> int:
@@ -107,20 +114,19 @@ def bytes_of(fields: Fields, field: int) -> bytes:
 
 
 def encode_key_value(kv: KeyValue) -> bytes:
-    value = kv.value
-    return b"".join(
-        (
-            b"\x0a",
-            varint(len(kv.key)),
-            kv.key,
-            int_field(2, kv.create_revision),
-            int_field(3, kv.mod_revision),
-            int_field(4, kv.version),
-            b"\x2a" + varint(len(value)) if value else b"",
-            value,
-            int_field(6, kv.lease),
-        )
-    )
+    key, value = kv.key, kv.value
+    parts = [b"\x0a", varint(len(key)), key]
+    if kv.create_revision:
+        parts += b"\x10", varint(kv.create_revision)
+    if kv.mod_revision:
+        parts += b"\x18", varint(kv.mod_revision)
+    if kv.version:
+        parts += b"\x20", varint(kv.version)
+    if value:
+        parts += b"\x2a", varint(len(value)), value
+    if kv.lease:
+        parts += b"\x30", varint(kv.lease)
+    return b"".join(parts)
 
 
 def key_value_bytes(kv: KeyValue) -> int:

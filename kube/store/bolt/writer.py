@@ -117,7 +117,7 @@ def pages_for(size: int) -> int:
 
 
 class BulkWriter:
-    """``lay_out`` to its end, then ``pages`` to its end."""
+    """``lay_out`` to its end, then ``nodes`` to its end."""
 
     __slots__ = ("_buckets", "_root", "_trees", "size")
 
@@ -145,13 +145,13 @@ class BulkWriter:
             self._root.add(len(bucket.name), BUCKET.size + (tree.inline_bytes if inline else 0))
         self.size = self._root.place(behind) * PAGE_BYTES
 
-    def pages(self) -> Iterator[bytes]:
-        """The second pass: the file, each node of it with all of its pages at once."""
+    def nodes(self) -> Iterator[tuple[int, bytes]]:
+        """The second pass: the file, each node of it with all of its pages at once, and the number of elements in it."""
         last = self.size // PAGE_BYTES
         meta = Meta(PAGE_BYTES, self._root.root, _FREELIST_PAGE, last, 0)
-        yield encode_meta(0, meta)
-        yield encode_meta(1, Meta(PAGE_BYTES, self._root.root, _FREELIST_PAGE, last, 1))
-        yield PAGE.pack(_FREELIST_PAGE, FREELIST, 0, 0).ljust(PAGE_BYTES, b"\0")
+        yield 0, encode_meta(0, meta)
+        yield 0, encode_meta(1, Meta(PAGE_BYTES, self._root.root, _FREELIST_PAGE, last, 1))
+        yield 0, PAGE.pack(_FREELIST_PAGE, FREELIST, 0, 0).ljust(PAGE_BYTES, b"\0")
         headers: list[tuple[bytes, bytes]] = []
         for bucket, tree in zip(self._buckets, self._trees, strict=True):
             if tree.root:
@@ -162,13 +162,13 @@ class BulkWriter:
         yield from _written(self._root, iter(headers), BUCKET_ELEMENT)
 
 
-def _written(tree: _Tree, items: Iterator[tuple[bytes, bytes]], flags: int) -> Iterator[bytes]:
+def _written(tree: _Tree, items: Iterator[tuple[bytes, bytes]], flags: int) -> Iterator[tuple[int, bytes]]:
     page = tree.first
     nodes: list[tuple[bytes, int]] = []
     for count, pages in zip(tree.counts, tree.pages, strict=True):
         elements = [next(items) for _ in range(count)]
         nodes.append((elements[0][0] if elements else b"", page))
-        yield encode_leaf(page, pages - 1, elements, flags).ljust(pages * PAGE_BYTES, b"\0")
+        yield count, encode_leaf(page, pages - 1, elements, flags).ljust(pages * PAGE_BYTES, b"\0")
         page += pages
     pages = tree.branch_pages
     for width in tree.levels:
@@ -176,6 +176,6 @@ def _written(tree: _Tree, items: Iterator[tuple[bytes, bytes]], flags: int) -> I
         for at in range(width):
             children = nodes[len(nodes) * at // width : len(nodes) * (at + 1) // width]
             parents.append((children[0][0], page))
-            yield encode_branch(page, pages - 1, children).ljust(pages * PAGE_BYTES, b"\0")
+            yield len(children), encode_branch(page, pages - 1, children).ljust(pages * PAGE_BYTES, b"\0")
             page += pages
         nodes = parents
