@@ -1,5 +1,6 @@
 """One member of the store as an actor: its mailbox is where proposals, raft messages and ticks become one batch."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Protocol
@@ -9,13 +10,16 @@ from kube.actors.runtime.errors import MailboxFullError
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.actors.runtime.ref import Ref
 from kube.store.local import LocalStore
-from kube.store.member import Input, Member, Tick, settle
+from kube.store.member import Input, Member, Prune, Tick, settle
 from kube.store.raft.messages import Snapshot
 from kube.store.wal.storage import WalStorage
 from kube.store.wal.syncer import InlineSyncer, Syncer
 
 _TICK = Tick()
 _UNCOUNTED = Tick(counts=False)
+_PRUNE = Prune()
+_PRUNE_PAUSE = 0.01
+"""Seconds between two portions, in which others have their turns."""
 
 
 class StoreMember(Actor[Input]):
@@ -30,6 +34,9 @@ class StoreMember(Actor[Input]):
         self._member: Member | None = None
         self._ticked = False
         """There was a tick since the member took its last batch."""
+        self._asked_to_prune = False
+        """As for ticks."""
+        self._prunes: asyncio.Task[None] | None = None
         self._storage: WalStorage | None = None
         self._syncer: Syncer = InlineSyncer()
 
@@ -78,7 +85,7 @@ class StoreMember(Actor[Input]):
         """What arrives while the member settles makes the next batch: one sync for all of it."""
         member = self._member
         assert member is not None
-        self._ticked = False
+        self._ticked = self._asked_to_prune = False
         return settle(member, self._syncer) if member.handle(messages) else None
 
     async def _tick(self, submit: Callable[[Input], bool]) -> None:
@@ -92,6 +99,14 @@ class StoreMember(Actor[Input]):
             assert self._member is not None
             if not (self._ticked and self._member.unsettled):
                 self._ticked = submit(_TICK if replicas.tick_counts(self._id) else _UNCOUNTED)
+            if self._member.pruning and (self._prunes is None or self._prunes.done()):
+                self._prunes = self.context.tasks.start(self._prune(self._member, submit), name="prune")
+
+    async def _prune(self, member: Member, submit: Callable[[Input], bool]) -> None:
+        while member.pruning:
+            if not self._asked_to_prune:
+                self._asked_to_prune = submit(_PRUNE)
+            await self.context.clock.sleep(_PRUNE_PAUSE)
 
 
 class Starter(Protocol):

@@ -37,8 +37,10 @@ from kube.store.transport import Delivery, PeerUnreachable, SnapshotReported, Tr
 from kube.store.wal.storage import WalStorage
 from kube.store.wal.syncer import Syncer
 
-PRUNE_TICKS = 200
-"""In so many ticks the memory that a compaction freed is mostly given back, however much it is."""
+PRUNE_PORTIONS = 100
+"""In so many portions the memory that a compaction freed is mostly given back, if that holds nobody up."""
+MOST_PRUNED = 4_000
+"""Changes of the largest portion: about five milliseconds."""
 
 
 APPLIED_AT_ONCE = 2_000
@@ -63,14 +65,18 @@ class TransferLeadership(msgspec.Struct, frozen=True):
     target: int
 
 
-Input: TypeAlias = Delivery | Proposal | Tick | Campaign | TransferLeadership
+class Prune(msgspec.Struct, frozen=True):
+    """Give back a portion of the memory that a compaction freed."""
+
+
+Input: TypeAlias = Delivery | Proposal | Tick | Campaign | TransferLeadership | Prune
 
 
 class MemberConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``snapshot_entries``: a snapshot is taken after so many entries, or fewer of more than ``snapshot_bytes`` together.
 
     ``catch_up_entries`` stay in the log after it, so that a follower that is a little behind needs no snapshot. ``prune_changes``:
-    changes that one tick frees after a compaction, or more where many wait. ``min_lease_ttl`` in seconds. ``lease_extend``: seconds
+    changes of a portion that is freed after a compaction, or more where many wait. ``min_lease_ttl`` in seconds. ``lease_extend``: seconds
     that every lease lives longer when a new leader takes over; an election timeout.
     """
 
@@ -180,10 +186,12 @@ class Member:
         self._noticed_term = self.applied_term
         self._news = False
         """There may be another state machine than before, an entry of another term in it, other members, or crowds of watches."""
-        self._pruning = True
+        self.pruning = True
+        """There may be something for Prune to do."""
         self._snapshot_due = snapshot.index + config.snapshot_entries
         self._handlers: dict[type, Callable[[Any], object]] = {
             Tick: self._tick,
+            Prune: self._prune,
             Campaign: lambda _: self.node.campaign(),
             TransferLeadership: lambda wanted: self.node.transfer_leadership(wanted.target),
             PeerUnreachable: lambda report: self.node.report_unreachable(report.peer),
@@ -301,13 +309,12 @@ class Member:
                 requests = [LeaseRevokeRequest(lease) for lease in expired]
                 with suppress(ProposalDroppedError):  # the lessor gives them again in a while
                     self.node.propose([(request, size_of(request)) for request in requests])
-        if self._pruning:
-            self._prune()
 
-    def _prune(self) -> None:
+    def _prune(self, _: Prune) -> None:
         kv = self.machine.kv
         base = kv.base_revision
-        self._pruning = kv.prune(max(self.config.prune_changes, kv.unpruned // PRUNE_TICKS))
+        portion = max(self.config.prune_changes, min(kv.unpruned // PRUNE_PORTIONS, MOST_PRUNED))
+        self.pruning = kv.prune(portion)
         if kv.base_revision != base and self.applied_index > self.storage.snapshot().index:
             self._snapshot_due = self.applied_index  # the snapshot that is kept holds on to what was pruned
 
@@ -402,7 +409,7 @@ class Member:
             if not proposal.future.done():
                 proposal.future.set_result(result)
         if kv.compact_revision != compacted:
-            self._pruning = True
+            self.pruning = True
         if watches.failures:
             self.report_failures()
         if watches.crowds or machine.members is not self._members:
@@ -434,7 +441,7 @@ class Member:
         self.machine = self._restore(snapshot)
         self.applied_index, self.applied_term = snapshot.index, snapshot.term
         self._snapshot_due = snapshot.index + self.config.snapshot_entries
-        self._pruning = self._news = True
+        self.pruning = self._news = True
         self._proposals.skipped(snapshot.index)
 
     def _compact_log(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -42,12 +43,12 @@ class World:
         self.refs = tuple(refs)
 
 
-async def worlds(replicas: int) -> AsyncIterator[World]:
+async def worlds(replicas: int, **config: Any) -> AsyncIterator[World]:
     guard = StallGuard(SystemClock())
     guard.start()
     quick = Supervision(backoff=Backoff(initial=0.001, cap=0.01), max_restarts=100)
     system = ActorSystem(clock=guard, chance=Chance(1), supervision=quick)
-    store = LocalStore(StoreConfig(replicas=replicas), guard, random.Random(1))
+    store = LocalStore(StoreConfig(replicas=replicas, **config), guard, random.Random(1))
     refs = await start_members(system, store)
     yield World(system, store, refs)
     await system.stop()
@@ -228,3 +229,17 @@ async def test_a_crash_amid_a_batch_leaves_nobody_of_it_without_an_answer(one: W
     written = await asyncio.gather(*(one.store.optimistic_put(b"k%d" % n, b"v", 0) for n in range(6)))
     assert own_time() - begin < 2.0
     assert all(result.succeeded for result in written)
+
+
+async def test_what_is_compacted_is_freed_between_two_ticks() -> None:
+    """At a portion a tick it would take a quarter of a minute, in which the quota refuses writes."""
+    async for world in worlds(1, tick=0.5):
+        store = world.store
+        for _ in range(60):
+            await asyncio.gather(*(store.put(b"k", b"v") for _ in range(250)))
+        await store.compact(await store.current_revision())
+        await until(partial(has_only, store, b"kv"), seconds=7)
+
+
+def has_only(store: LocalStore, content: bytes) -> bool:
+    return store.replicas.any_member().machine.kv.size == len(content)

@@ -9,7 +9,7 @@ import pytest
 
 from kube.base.clock import FakeClock
 from kube.store.local import LocalStore
-from kube.store.member import Input, Member, Tick
+from kube.store.member import Input, Member, Prune, Tick
 from kube.store.replicas import StoreConfig
 
 
@@ -65,7 +65,7 @@ class Cluster:
         for _ in range(count):
             for voter, member in tuple(self.members.items()):
                 if voter not in self.paused and self.members.get(voter) is member:
-                    member.handle([Tick()])
+                    member.handle([Tick(), Prune()])
             await self.settle()
 
     async def until(self, condition: Callable[[], bool], ticks: int = 200) -> None:
