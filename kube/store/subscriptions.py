@@ -45,7 +45,7 @@ class Subscription:
         self._watch: Watch | None = None
         self._progress_wanted = False
 
-    def attach(self, store: WatchableStore) -> None:
+    def attach(self, store: WatchableStore) -> Watch:
         """Go on at ``store``; ``catch_up`` is to follow."""
         self.detach()
         if self.next_revision == 0:
@@ -59,6 +59,7 @@ class Subscription:
             self.deliver,
             patient=self._patient,
         )
+        return self._watch
 
     def detach(self) -> None:
         if self._store is not None and self._watch is not None:
@@ -217,14 +218,14 @@ class Subscriptions:
         if home is self.home:
             return
         self.home = home
-        for subscription in tuple(self._all):
-            if home is None:
+        subscriptions = tuple(self._all)
+        if home is None:
+            for subscription in subscriptions:
                 subscription.detach()
-            if home is None or subscription.over:  # what one is told may end another
-                continue
-            subscription.attach(home)
-            while subscription.catch_up():
-                pass
+            return
+        home.catch_up_all([each.attach(home) for each in subscriptions if not each.over])
+        for subscription in subscriptions:
+            subscription.catch_up()  # which has nothing left to read
 
     def sweep(self, quiet_limit: int) -> None:
         """Bookmarks for those that wanted them and had nothing for ``quiet_limit`` sweeps; the finished go."""

@@ -4,8 +4,10 @@ Watches of one range share one group, so that a change is matched and its event 
 watches is served a portion at a time after the writers have their answers, so that it does not delay them.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from operator import attrgetter
 
 from kube.store.errors import CompactedError
 from kube.store.kv import ALL_KEYS_END, Event, EventType, KeyValue, WatchBatch, WatchFilter, WatchSink
@@ -14,6 +16,10 @@ from kube.store.mvcc.watch_index import WatchIndex
 
 CROWD = 64
 """Patient watches of one group that are still served at once."""
+FEW = 64
+"""Changes that a watch looks through sooner than an index of watches is made."""
+
+_mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
 
 _UNWANTED = {WatchFilter.NOPUT: EventType.PUT, WatchFilter.NODELETE: EventType.DELETE}
 
@@ -83,6 +89,10 @@ class Watch:
         """None while it still reads history."""
 
 
+_Lack = tuple[bytes, bytes, int]
+"""Key, range end, and the revision from which on the changes in that range are lacking."""
+
+
 class WatchableStore:
     """The watches of one replica. ``failures`` gathers what sinks raised, for the shell to log."""
 
@@ -122,6 +132,48 @@ class WatchableStore:
 
         A start that is compacted ends the watch with CompactedError.
         """
+        if not self._is_behind(watch):
+            return False
+        events, through = self._read_history(watch, self.kv.changes_from(watch.next_revision), limit)
+        return self._give_history(watch, tuple(events), through)
+
+    def catch_up_all(self, watches: Iterable[Watch]) -> None:
+        """All of ``catch_up`` for each, with the history read once for all of them."""
+        lacking: dict[_Lack, list[Watch]] = {}
+        for watch in watches:
+            if self._is_behind(watch):
+                lacking.setdefault((watch.key, watch.range_end, watch.next_revision), []).append(watch)
+        if lacking:
+            changes = self._changes_of(lacking)
+            for lack, alike in lacking.items():
+                self._give_all(alike, changes[lack])
+
+    def _changes_of(self, lacking: Iterable[_Lack]) -> dict[_Lack, list[KeyValue]]:
+        """The changes that each needs, with a few others where there are few."""
+        every = list(self.kv.changes_from(min([first for _, _, first in lacking])))
+        if len(every) <= FEW:
+            return {lack: every[bisect_left(every, lack[2], key=_mod_revision) :] for lack in lacking}
+        found: dict[_Lack, list[KeyValue]] = {lack: [] for lack in lacking}
+        index: WatchIndex[_Lack] = WatchIndex()
+        for lack in found:
+            index.add(lack[0], lack[1], lack)
+        for change in every:
+            for lack in index.matching(change.key):
+                if change.mod_revision >= lack[2]:
+                    found[lack].append(change)
+        return found
+
+    def _give_all(self, alike: list[Watch], changes: list[KeyValue]) -> None:
+        known: dict[tuple[EventType, ...], tuple[Event, ...]] = {}
+        for watch in alike:
+            if watch.unwanted not in known:
+                events, _ = self._read_history(watch, changes, len(changes))
+                known[watch.unwanted] = tuple(events)
+            if watch.active:  # what another one was told may have ended it
+                self._give_history(watch, known[watch.unwanted], self.kv.revision)
+
+    def _is_behind(self, watch: Watch) -> bool:
+        """False for one that is over, or has joined the others, if need be by this call."""
         if not watch.active or watch.group is not None:
             return False
         self.flush()  # what its group waits to deliver is history to this watch
@@ -134,22 +186,27 @@ class WatchableStore:
         if watch.next_revision > kv.revision:
             self._join(watch)
             return False
-        events, through = self._read_history(watch, limit)
+        return True
+
+    def _give_history(self, watch: Watch, events: tuple[Event, ...], through: int) -> bool:
+        """True when more is left."""
         watch.next_revision = through + 1
         if events:
-            self._deliver(watch, WatchBatch(tuple(events), through))
-        if through < kv.revision:
+            self._deliver(watch, WatchBatch(events, through))
+        if not watch.active:
+            return False
+        if through < self.kv.revision:
             return True
         self._join(watch)
         return False
 
-    def _read_history(self, watch: Watch, limit: int) -> tuple[list[Event], int]:
-        """Events of the watch, and the revision through which they are complete."""
+    def _read_history(self, watch: Watch, changes: Iterable[KeyValue], limit: int) -> tuple[list[Event], int]:
+        """Events of the watch among ``changes`` from its next revision on, and the revision through which they are complete."""
         kv = self.kv
         key, end, unwanted = watch.key, watch.range_end, watch.unwanted
         events: list[Event] = []
         revision = watch.next_revision
-        for seen, change in enumerate(kv.changes_from(watch.next_revision)):
+        for seen, change in enumerate(changes):
             if change.mod_revision != revision:
                 if seen >= limit:
                     return events, revision

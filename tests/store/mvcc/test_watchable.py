@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kube.store.errors import CompactedError
-from kube.store.kv import ALL_KEYS_END, Event, EventType, WatchBatch, WatchFilter
+from kube.store.kv import ALL_KEYS_END, Event, EventType, KeyValue, WatchBatch, WatchFilter
 from kube.store.mvcc import watchable
 from kube.store.mvcc.kvstore import KVStore
 from kube.store.mvcc.watchable import WatchableStore
@@ -103,6 +103,7 @@ STEPS = st.one_of(
     ),
     st.tuples(st.just("pump"), st.integers(1, 3), st.none()),
     st.tuples(st.just("catch up"), st.integers(0, 10), st.integers(1, 3)),
+    st.tuples(st.just("catch up all"), st.sampled_from([0, watchable.FEW]), st.none()),
     st.tuples(st.just("cancel"), st.integers(0, 10), st.none()),
     st.tuples(st.just("progress"), st.integers(0, 10), st.none()),
     st.tuples(st.just("compact"), st.none(), st.none()),
@@ -111,9 +112,9 @@ STEPS = st.one_of(
 
 @pytest.fixture(scope="module")
 def small_crowds() -> Iterator[None]:
-    saved, watchable.CROWD = watchable.CROWD, 1
+    saved, few, watchable.CROWD = watchable.CROWD, watchable.FEW, 1
     yield
-    watchable.CROWD = saved
+    watchable.CROWD, watchable.FEW = saved, few
 
 
 @pytest.mark.usefixtures("small_crowds")
@@ -133,6 +134,9 @@ def test_every_watch_sees_its_events_once_and_in_order(steps: list) -> None:
             watches.append([watch, recorder, first, start, filters, None])
         elif kind == "pump":
             world.store.pump(first)
+        elif kind == "catch up all":
+            watchable.FEW = first
+            world.store.catch_up_all([watch for watch, *_ in watches])
         elif kind == "compact":
             # no further than every watch has come: what happens else is a case of its own, below
             behind = [watch.next_revision for watch, *_, cancelled in watches if cancelled is None]
@@ -271,6 +275,68 @@ def test_a_sink_that_raises_loses_its_watch_and_disturbs_nobody() -> None:
     assert [len(before.events), len(after.events)] == [2, 2]
     ((_, error),) = world.store.failures
     assert str(error) == "a bug of the watcher"
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_sink_that_raises_at_the_history_loses_its_watch_for_good(together: bool) -> None:
+    world = World()
+    world.write([(b"a", b"1")])
+
+    def fails(_: WatchBatch) -> None:
+        raise RuntimeError("a bug")
+
+    watch = world.store.watch(b"a", b"", 2, (), fails)
+    if together:
+        world.store.catch_up_all([watch])
+    else:
+        assert not world.store.catch_up(watch, 10)
+    assert len(world.store.failures) == 1
+    world.write([(b"a", b"2")])
+    assert len(world.store.failures) == 1
+    assert world.kv.journal is None, "nobody watches"
+
+
+def test_who_caught_up_together_may_be_ended_by_what_another_was_told() -> None:
+    world = World()
+    world.write([(b"a", b"1")])
+    told: list[int] = []
+    watches: list[watchable.Watch] = []
+
+    def ends_the_others(number: int) -> None:
+        told.append(number)
+        for watch in watches:
+            world.store.cancel(watch)
+
+    for number in range(3):
+        sink = lambda _, number=number: ends_the_others(number)  # noqa: E731  # one for each
+        watches.append(world.store.watch(b"a", b"", 2, (), sink))
+    world.store.catch_up_all(watches)
+    assert told == [0]
+    assert world.kv.journal is None, "nobody watches"
+
+
+def test_watches_that_fall_far_behind_read_the_history_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    recorders = {key: Recorder() for key in (b"a", b"b", b"c")}
+    watches = [world.store.watch(key, b"", 2, (), each) for key, each in recorders.items() for _ in range(50)]
+    for number in range(2 * watchable.FEW):
+        world.write([(b"a" if number % 2 else b"b", b"%d" % number)])
+    looked = 0
+    changes_from = world.kv.changes_from
+
+    def counted(start: int) -> Iterator[KeyValue]:
+        nonlocal looked
+        for change in changes_from(start):
+            looked += 1
+            yield change
+
+    monkeypatch.setattr(KVStore, "changes_from", lambda _, start: counted(start))
+    world.store.catch_up_all(watches)
+    assert looked == 2 * watchable.FEW
+    assert [len(each.batches) for each in recorders.values()] == [50, 50, 0]
+    first, *others = recorders[b"a"].batches
+    assert len(first.events) == watchable.FEW
+    assert all(each.events is first.events for each in others)
 
 
 def test_a_sink_may_cancel_any_watch_from_within() -> None:
