@@ -1,4 +1,5 @@
-"""A listening socket that loses nobody: who was accepted when it closes is its owner's, or is hung up on.
+"""A listening socket that loses nobody: who was accepted when it closes is its owner's, or is hung up on. So is who comes when
+descriptors are scarce.
 
 asyncio loses the socket of whom it has accepted and not yet given to a server that is closed, and keeps a TLS handshake that is
 under way to itself: the connection comes up after the server is gone, and stays.
@@ -9,11 +10,15 @@ import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
+from kube.base import descriptors
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 
 TURN: Final = 1e-6
 """Seconds: the loop's timers come after what sockets bring in the same turn."""
+
+SILENCE: Final = 10.0
+"""Seconds between two lines in the log about connections that were refused."""
 
 log = get_logger(__name__)
 
@@ -39,6 +44,7 @@ class Acceptor:
         self._server: asyncio.Server | None = None
         self._tasks = TaskOwner("acceptor")
         self._shaking: dict[_Handshake, None] = {}
+        self._said = float("-inf")
 
     @property
     def address(self) -> tuple[str, int]:
@@ -51,7 +57,7 @@ class Acceptor:
     async def listen(self, host: str, port: int, *, backlog: int = 1024) -> None:
         """Port 0 picks a free one. Raises OSError."""
         self._server = await asyncio.get_running_loop().create_server(
-            self.make if self._tls is None else self._accepted,
+            self._accepted,
             host,
             port,
             backlog=backlog,
@@ -71,10 +77,16 @@ class Acceptor:
         await self._tasks.aclose()
         await asyncio.sleep(0)  # what was aborted is closed then
 
-    # -- TLS
+    def _accepted(self) -> asyncio.Protocol:
+        if descriptors.are_scarce():
+            now = asyncio.get_running_loop().time()
+            if now - self._said >= SILENCE:
+                self._said = now
+                log.warning("too many open files: connections are refused until some have ended")
+            return _Refused()
+        return self.make() if self._tls is None else _Handshake(self._begin, self._end)
 
-    def _accepted(self) -> "_Handshake":
-        return _Handshake(self._begin, self._end)
+    # -- TLS
 
     def _begin(self, handshake: "_Handshake", transport: asyncio.Transport) -> None:
         if self._tasks.closed:
@@ -135,6 +147,11 @@ def _feed(transport: asyncio.Transport, pieces: list[bytes]) -> None:
             space[:taken] = left[:taken]
             tls.buffer_updated(taken)
             left = left[taken:]
+
+
+class _Refused(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).abort()
 
 
 class _Handshake(asyncio.Protocol):

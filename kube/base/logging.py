@@ -89,6 +89,8 @@ def configure(stream: IO[str] | None = None, level: int | str = logging.INFO, *,
 
     For the process's owner (`kube up`), never for an embedded cluster. Undone by `unconfigure`.
     """
+    import structlog  # noqa: F401, PLC0415  # while files can be opened: the first line may be that they can't
+
     unconfigure()
     handler = _OwnHandler(stream if stream is not None else sys.stderr)
     handler.setFormatter(_JSONFormatter() if json else _TextFormatter())

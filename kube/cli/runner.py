@@ -7,6 +7,8 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from kube.base import descriptors
+
 T = TypeVar("T")
 
 
@@ -29,7 +31,8 @@ def at_signals(stop: Callable[[], object]) -> None:
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """asyncio.run, on uvloop where it is installed (not on Windows)."""
+    """asyncio.run, on uvloop where it is installed (not on Windows), with as many open files as the system allows."""
+    descriptors.raise_limit()
     try:
         import uvloop  # noqa: PLC0415  # see above
     except ImportError:

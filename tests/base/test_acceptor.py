@@ -1,7 +1,9 @@
 """Listening: every connection has its protocol, and none outlives the socket unknown."""
 
 import asyncio
+import contextlib
 import errno
+import os
 import socket
 import ssl
 import time
@@ -12,6 +14,7 @@ from kube.apiserver.http.tls import server_context
 from kube.apiserver.pki import CertificateAuthority
 from kube.base.acceptor import Acceptor
 from kube.base.chance import Chance
+from kube.base.descriptors import are_scarce
 
 AUTHORITY = CertificateAuthority.create(time.time(), Chance(1))
 PAIR = AUTHORITY.server(time.time(), ["127.0.0.1"])
@@ -212,6 +215,37 @@ async def test_a_client_that_goes_within_its_handshake_leaves_nothing():
         assert await reader.readexactly(1) == b"A"
         writer.close()
         assert len(listening.made) == 1
+
+
+@both
+async def test_when_files_are_scarce_who_comes_is_hung_up_on(tls, few_files, caplog):
+    """Until some have gone. Whoever is there is served, and files can be opened all the time."""
+    async with Listening(tls) as listening:
+        first, writer = await listening.connect()
+        clients = []
+        with few_files(60):
+            while not are_scarce():
+                clients.append(socket.create_connection(("127.0.0.1", listening.port)))
+                await asyncio.sleep(0)
+            late = socket.create_connection(("127.0.0.1", listening.port))
+            late.settimeout(5)
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.to_thread(late.recv, 1) == b""
+            late.close()
+            writer.write(b"a")
+            assert await first.readexactly(1) == b"A"
+            os.close(os.open(os.devnull, os.O_RDONLY))
+            for client in clients:
+                client.close()
+            while are_scarce():  # noqa: ASYNC110  # that they were closed has no event here
+                await asyncio.sleep(0)
+            again, another = await listening.connect()
+            another.write(b"b")
+            assert await again.readexactly(1) == b"B"
+            another.close()
+            writer.close()
+    lines = [record.message for record in caplog.records if "too many open files" in record.message]
+    assert len(lines) == 1
 
 
 async def test_a_port_that_is_taken():

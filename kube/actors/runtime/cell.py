@@ -187,9 +187,14 @@ class Cell(Turns):
         if self.state not in (State.STARTING, State.RUNNING):
             log.warning("failed again on its way down", exc_info=error)
             return
-        log.error("actor failed", exc_info=error)
         self.state = State.RESTARTING
         self.failure = error
+        try:
+            log.error("actor failed", exc_info=error)
+        finally:  # whatever becomes of the log's lines
+            self._tell_supervisor(error)
+
+    def _tell_supervisor(self, error: BaseException) -> None:
         if not self.supervised:
             if self._starting is not None:
                 self._starting.cancel()  # whoever starts it is told

@@ -184,8 +184,12 @@ if sys.platform == "win32":
 
     _fdatasync = os.fsync
 
-    def _sync_directory(path: Path) -> None:
-        """Nothing: directories can't be opened here, and NTFS keeps a journal of names."""
+    def _open_directory(path: Path) -> int:  # noqa: ARG001  # as elsewhere
+        """None: directories can't be opened here, and NTFS keeps a journal of names."""
+        return -1
+
+    def _sync(directory: int) -> None:
+        """Nothing, as above."""
 
     _READ_WRITE = os.O_RDWR | os.O_BINARY
 
@@ -216,12 +220,10 @@ else:
             return False
         return True
 
-    def _sync_directory(path: Path) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def _open_directory(path: Path) -> int:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    _sync = os.fsync
 
     if sys.platform == "darwin":
 
@@ -229,6 +231,15 @@ else:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync leaves it in the drive's cache there
     else:
         _fdatasync = os.fdatasync
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = _open_directory(path)
+    try:
+        _sync(descriptor)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
 
 
 def _make_directory(directory: Path) -> None:
@@ -243,11 +254,12 @@ def _make_directory(directory: Path) -> None:
 class OsDisk:
     """A directory of the operating system, made if it is not there. Only its owner may read what is in it. Raises OSError."""
 
-    __slots__ = ("_directory", "_lock_descriptor")
+    __slots__ = ("_descriptor", "_directory", "_lock_descriptor")
 
     def __init__(self, directory: Path) -> None:
         _make_directory(directory)
         self._directory = directory
+        self._descriptor = -1
         self._lock_descriptor = -1
 
     @property
@@ -262,6 +274,10 @@ class OsDisk:
 
     def create(self, name: str) -> OsFile:
         flags = _READ_WRITE | os.O_CREAT | os.O_TRUNC
+        if self._descriptor < 0:
+            self._descriptor = _open_directory(
+                self._directory
+            )  # a name that is given now must be synced later
         return OsFile(name, os.open(self._directory / name, flags, 0o600))
 
     def rename(self, old: str, new: str) -> None:
@@ -271,7 +287,10 @@ class OsDisk:
         (self._directory / name).unlink()
 
     def sync_dir(self) -> None:
-        _sync_directory(self._directory)
+        if self._descriptor < 0:
+            _sync_directory(self._directory)
+        else:
+            _sync(self._descriptor)
 
     def lock(self) -> None:
         descriptor = os.open(self._directory / LOCK, _READ_WRITE | os.O_CREAT, 0o600)
@@ -285,6 +304,9 @@ class OsDisk:
             _pwrite(descriptor, b"%d\n" % os.getpid(), 0)
 
     def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
         if self._lock_descriptor >= 0:
             os.close(self._lock_descriptor)
             self._lock_descriptor = -1

@@ -31,6 +31,10 @@ from kube.store.wal.segment import (
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when a file can't grow."""
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
+"""And when none can be opened: clients' connections may have used up what the process may have."""
+PASSING = NO_SPACE + NO_DESCRIPTOR
+"""What says nothing about the disk, and may work later."""
 _log = get_logger(__name__)
 
 
@@ -78,6 +82,7 @@ class Wal:
     def __init__(self, site: Site, segments: list[Segment], file: File, *, end: int, salt: int) -> None:
         """Go on at ``end`` of the last of ``segments``, whose file is open; everything before ``end`` is synced."""
         self.full = False
+        self._cramped = False  # the last look for a descriptor found none
         self.failed: OSError | None = None
         self.segments = segments
         self._site = site
@@ -204,11 +209,21 @@ class Wal:
         segment = Segment(self.segments[-1].sequence + 1, next_index)
         try:
             file, end, salt = _begin_segment(self._site, segment, hard_state)
-        except OSError as error:
-            if error.errno not in NO_SPACE:
+        except OSError as error:  # this segment goes on as long as there is room in it
+            if error.errno in NO_DESCRIPTOR:
+                if not self._cramped:
+                    self._cramped = True
+                    _log.warning(
+                        "no new segment of the log can be opened yet",
+                        directory=self._disk.path,
+                        reason=error.strerror,
+                    )
+            elif error.errno in NO_SPACE:
+                self._say_full(error)
+            else:
                 raise
-            self._say_full(error)  # this segment goes on as long as there is room in it
             return
+        self._cramped = False
         self._file.truncate(self._end)
         self._file.sync()
         self._file.close()

@@ -20,7 +20,7 @@ from kube.store.raft.messages import ConfState, Entry, HardState, Snapshot
 from kube.store.raft.storage import MemoryStorage
 from kube.store.wal import recovery
 from kube.store.wal.disk import Disk
-from kube.store.wal.log import NO_SPACE, Segment, Site, Wal, WalOptions
+from kube.store.wal.log import NO_SPACE, PASSING, Segment, Site, Wal, WalOptions
 from kube.store.wal.segment import Identity
 from kube.store.wal.snapshots import (
     Shared,
@@ -226,15 +226,19 @@ class WalStorage(MemoryStorage):
             await asyncio.sleep(SPACE_SECONDS)
 
     async def _write_incoming(self, snapshot: Snapshot, syncer: Syncer) -> None:
-        """Without it the member can't go on. So on a full disk it waits for space."""
+        """Without it the member can't go on. So on a full disk it waits for space, or until a file can be opened."""
         while True:
             try:
                 await self._write(snapshot, syncer)
             except OSError as error:
-                if error.errno not in NO_SPACE:
+                if error.errno not in PASSING:
                     self._wal.failed = error
                     raise
-                _log.error("no space for the leader's snapshot, waiting", directory=self.disk.path)
+                _log.error(
+                    "the leader's snapshot can't be written yet",
+                    directory=self.disk.path,
+                    reason=error.strerror,
+                )
             else:
                 return
             await asyncio.sleep(SPACE_SECONDS)
@@ -256,8 +260,8 @@ class WalStorage(MemoryStorage):
             self._snapshot_wanted(snapshot)
 
     async def write_snapshot(self, snapshot: Snapshot, syncer: Syncer) -> None:
-        """Put it on disk in portions, and remove what is not needed any more. On a full disk that is given up until the next one is
-        due. Raises OSError for anything else.
+        """Put it on disk in portions, and remove what is not needed any more. On a full disk, or where no file can be opened, that is
+        given up until the next one is due. Raises OSError for anything else.
         """
         self._writing = True
         logged = self._logged
@@ -269,9 +273,11 @@ class WalStorage(MemoryStorage):
                 )  # a snapshot of the leader's may have come meanwhile
                 await syncer.run(self._release)
         except OSError as error:
-            if error.errno not in NO_SPACE:
+            if error.errno not in PASSING:
                 raise
-            _log.warning("no space for a snapshot, the log grows on", directory=self.disk.path)
+            _log.warning(
+                "no snapshot was written, the log grows on", directory=self.disk.path, reason=error.strerror
+            )
             self._logged = 0
         finally:
             self._writing = False

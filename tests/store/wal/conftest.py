@@ -87,7 +87,7 @@ class MemoryFile:
 
 class MemoryDisk:
     """``free``: bytes. ``fail``: decides, by the name of what is done, whether EIO is raised. ``reserves``: whether files can have
-    space allocated ahead of writing.
+    space allocated ahead of writing. ``descriptors``: whether files can be made.
     """
 
     path = "memory"
@@ -99,6 +99,7 @@ class MemoryDisk:
         self.fail: Callable[[str], bool] = lambda _: False
         self.locked = False
         self.reserves = True
+        self.descriptors = True
 
     def may_fail(self, what: str) -> None:
         if self.fail(what):
@@ -114,6 +115,8 @@ class MemoryDisk:
 
     def create(self, name: str) -> MemoryFile:
         self.may_fail("create")
+        if not self.descriptors:
+            raise OSError(errno.EMFILE, "Too many open files", name)
         self.files[name] = MemoryFile(self, name)
         return self.files[name]
 

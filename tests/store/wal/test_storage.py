@@ -54,6 +54,43 @@ def test_a_snapshot_of_the_leaders_is_written_by_settle_alone(disk: MemoryDisk) 
     assert reopen(disk.copy()).snapshot().index == 9
 
 
+def test_without_a_descriptor_the_log_goes_on_in_its_segment(
+    disk: MemoryDisk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And neither the next segment nor a snapshot is given up for good."""
+    storage = create(disk)
+    wanted: list[Snapshot] = []
+    storage.on_snapshot_due(wanted.append)
+
+    def write(first: int) -> None:
+        value = random.Random(first).randbytes(SMALL.wal.segment_bytes // 2)
+        storage.save(HardState(1, 1, first - 1), entries(Put(b"k", value), first=first), must_sync=True)
+        run(storage.settle(SYNCER))
+
+    disk.descriptors = False
+    for index in range(1, 6):
+        write(index)
+    assert segments(disk) == 1
+    assert vars(View(reopen(disk.copy()))) == vars(View(storage))
+    storage.save_snapshot(Snapshot(5, 1, storage.snapshot().conf))
+    run(storage.write_snapshot(wanted.pop(), SYNCER))
+    assert reopen(disk.copy()).snapshot().index == 0
+    disk.descriptors = True
+    for index in range(6, 9):
+        write(index)
+    assert segments(disk) > 1
+    storage.save_snapshot(Snapshot(8, 1, storage.snapshot().conf))
+    run(storage.write_snapshot(wanted.pop(), SYNCER))
+    assert reopen(disk.copy()).snapshot().index == 8
+    said = [record.message for record in caplog.records]
+    assert len([line for line in said if "no new segment of the log can be opened yet" in line]) == 1
+    assert len([line for line in said if "no snapshot was written" in line]) == 1
+
+
+def segments(disk: MemoryDisk) -> int:
+    return sum(name.endswith(".wal") for name in disk.list())
+
+
 class BusySyncer:
     """A thread that does what it was given when ``work`` says so, whoever has given up waiting."""
 
