@@ -97,3 +97,28 @@ async def test_a_watch_that_ends_is_started_anew(server, follow, monkeypatch):
             await asyncio.sleep(0.01)
     assert may(policy, "jane")
     assert len(sinks) == 6
+
+
+async def until(holds):
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110  # it looks from outside at what has no event
+            await asyncio.sleep(0.001)
+
+
+async def test_one_role_that_cannot_be_read_takes_nobody_elses(server, follow, store, clock, caplog):
+    await write(server, "create", ROLE)
+    await write(server, "create", binding("b", "jane"))
+    policy = await follow()
+    for plural in RESOURCES:
+        await store.put(f"/registry/{plural}/bad".encode(), b"garbage")
+    await until(lambda: "cannot watch" in caplog.text)
+    assert may(policy, "jane")
+    for plural in RESOURCES:
+        await store.delete_range(f"/registry/{plural}/bad".encode())
+    cachers = [server.factory.storage(server.row(plural, RBAC), {}) for plural in RESOURCES]
+    while not all(cacher.ready for cacher in cachers):
+        clock.advance(1)
+        await asyncio.sleep(0)
+    await write(server, "create", binding("c", "joe"))
+    await until(lambda: may(policy, "joe"))
+    assert may(policy, "jane")
