@@ -54,6 +54,7 @@ class WatchClient:
             try:
                 await self._open(record)
             except StoreError as error:
+                record.error = error
                 self._trace.event("no watch", self.number, type(error).__name__)
                 await asyncio.sleep(0.2)
                 continue

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from kube.store.member import Member
+from kube.store.mvcc.kvstore import NEVER_COMPACTED
 from kube.store.raft.messages import Entry, HardState, Message, Snapshot
 from kube.store.raft.storage import StableStorage
 from kube.store.wal.storage import WalStorage
@@ -53,7 +54,7 @@ class Onlooker:
 
     def __init__(self) -> None:
         self.revision = 1
-        self.compact_revision = 0
+        self.compact_revision = NEVER_COMPACTED
 
     def started(self, member: Member) -> None: ...
 

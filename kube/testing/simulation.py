@@ -23,7 +23,7 @@ from kube.store.kv import Put
 from kube.store.raft.messages import Snapshot
 from kube.store.replicas import StoreConfig
 from kube.testing.checkers.consistency import check_history
-from kube.testing.checkers.leases import check_leases
+from kube.testing.checkers.leases import check_gone, check_leases, overtime
 from kube.testing.checkers.raft import RaftChecker, check_hashes
 from kube.testing.checkers.replay import Replay
 from kube.testing.checkers.violation import ViolationError
@@ -35,6 +35,8 @@ INITIAL = Snapshot(1, 1)
 """Where the logs of members begin that run alone."""
 PATIENCE = 30.0
 """Seconds of simulated time within which a store must serve once all faults have stopped."""
+OUTLIVED = 0.12
+"""The share of runs that go on until every lease has ended: it takes as long as half of a run."""
 
 
 class Outcome(Struct, frozen=True):
@@ -71,6 +73,7 @@ class _Run:
         self.seed = seed
         self.log = log
         self.judged = judged
+        self.outlived = 0
         self.chance = Chance(seed)
         self.plan = self.chance.fork("plan")
 
@@ -102,6 +105,8 @@ class _Run:
             for each in everybody:
                 each.stopping = True
             await self._settle(clients[0], watchers)
+            if self.chance.fork("leases").random() < OUTLIVED:
+                await self._outlive_leases()
         await self.cluster.stop()
         self.cluster.check()
         self._trace_history()
@@ -202,6 +207,7 @@ class _Run:
         counts["watch events"] = sum(len(each.batch.events) for watch in watches for each in watch.responses)
         counts["watches compacted"] = sum(isinstance(each.error, CompactedError) for each in watches)
         counts["entries"] = self.replay.index
+        counts["leases outlived"] = self.outlived
         counts["terms"] = len(self.checker.leaders)
         counts["steps"] = self.checker.steps
         counts["snapshots installed"] = self.checker.installed
@@ -236,6 +242,30 @@ class _Run:
         for watcher in watchers:
             if not await watcher.drain(revision) and watcher.record is not None:
                 check_complete(watcher.record, revision)
+
+    async def _outlive_leases(self) -> None:
+        """Nobody renews any more: every lease ends in time, on every member."""
+        running = asyncio.get_running_loop()
+        deadline = running.time() + PATIENCE
+        leader, since = 0, 0.0
+        last = max(max(each.begin, each.end) for each in self.history.operations)
+        self.outlived = len(self._leases())
+        while leases := self._leases():
+            self.cluster.check()
+            now = running.time()
+            if self.cluster.leader != leader:
+                leader, since = self.cluster.leader, max(now, last)
+            if now > deadline:
+                raise ViolationError(
+                    "progress once faults stop", f"there are leases, and no lasting leader: {leases}"
+                )
+            check_gone(leases, since=since, now=now, overtime=overtime(self.cluster.config))
+            await asyncio.sleep(0.2)
+
+    def _leases(self) -> dict[int, int]:
+        """Seconds granted, by id, of every lease that any member has."""
+        lessors = [member.machine.lessor for member in self.cluster.members.values() if member is not None]
+        return {lease: lessor.get(lease).ttl for lessor in lessors for lease in lessor.ids()}
 
     def _all_have(self, revision: int) -> bool:
         return all(

@@ -312,6 +312,13 @@ MUTANTS = (
         "watch: bookmarkable",
     ),
     Mutant(
+        "watch-far-behind-is-told-of-a-compaction",
+        "mvcc/watchable.py",
+        "        if watch.next_revision < kv.compact_revision:\n            error = CompactedError(watch.next_revision, kv.compact_revision)\n",
+        "        edge = max(kv.compact_revision, kv.revision - 10)\n        if watch.next_revision < edge:\n            error = CompactedError(watch.next_revision, edge)\n",
+        "watch: resumable",
+    ),
+    Mutant(
         "filter-forgotten-in-history",
         "mvcc/watchable.py",
         "            if kind not in unwanted:\n",
@@ -346,6 +353,20 @@ MUTANTS = (
         "                requests = [LeaseRevokeRequest(lease) for lease in expired]\n",
         "                for lease in expired:\n                    self.machine.apply(LeaseRevokeRequest(lease))\n                requests = []\n",
         "replicas agree with the log",
+    ),
+    Mutant(
+        "lease-that-was-renewed-never-expires",
+        "lease.py",
+        "                found.due = found.deadline\n",
+        "                continue\n",
+        "a lease that nobody renews ends",
+    ),
+    Mutant(
+        "lease-forgotten-by-a-new-leader",
+        "lease.py",
+        "        for lease in self._leases.values():\n            self._schedule(lease, extend)\n",
+        "        for lease in self._leases.values():\n            lease.deadline = self._now() + lease.ttl + extend\n",
+        "a lease that nobody renews ends",
     ),
     Mutant(
         "key-of-a-lease-outlives-it",

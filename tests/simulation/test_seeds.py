@@ -26,6 +26,7 @@ FLOORS = {
     **dict.fromkeys(("disk full", "disk error"), 1),
     **dict.fromkeys(("snapshots installed", "watches compacted", "unknown", "terms"), 10),
     **dict.fromkeys(("members added", "members removed", "leaders moved"), 1),
+    "leases outlived": 10,
     "operations": 5000,
     "answered": 5000,
     "entries": 3000,

@@ -21,6 +21,8 @@ class Replay:
         """Of every revision, in order."""
         self.revisions: list[int] = []
         """The revision of each of ``events``."""
+        self.compactions: dict[int, None] = {}
+        """Every revision to which the log was compacted."""
         self._at: dict[int, State] = {1: self.states[0]}
 
     def commit(self, request: object) -> None:
@@ -28,7 +30,10 @@ class Replay:
         state = self.states[-1]
         answer: Answer | StoreError = None
         if knows(request):
+            compacted = state.compact_revision
             answer, state, events = step(state, request, self.at)
+            if state.compact_revision != compacted:
+                self.compactions[state.compact_revision] = None
             if events:
                 self.events.extend(events)
                 self.revisions.extend([state.revision] * len(events))

@@ -139,14 +139,13 @@ def check_reliable(watch: WatchRecord, replay: Replay) -> None:
 
 def check_resumable(watch: WatchRecord, replay: Replay) -> None:
     """A watch from a revision begins with the first event from it on, unless that is compacted."""
+    error = watch.error
+    if isinstance(error, CompactedError):
+        _check_compacted(watch, error, replay)
+        return
     if not watch.start_revision:
         return
     first = next(_events(watch), None)
-    error = watch.error
-    if isinstance(error, CompactedError):
-        if error.revision >= error.compact_revision:
-            raise _fail("resumable", watch, f"{error.revision} is not below {error.compact_revision}")
-        return
     if isinstance(error, SlowWatcherError) and error.resume_revision > watch.through + 1:
         raise _fail("resumable", watch, f"to resume at {error.resume_revision}, having had {watch.through}")
     if first is None:
@@ -156,6 +155,22 @@ def check_resumable(watch: WatchRecord, replay: Replay) -> None:
     )
     if wanted is None or (wanted.type, wanted.kv) != (first.type, first.kv):
         raise _fail("resumable", watch, f"begins with {_name(first)}")
+
+
+def _check_compacted(watch: WatchRecord, error: CompactedError, replay: Replay) -> None:
+    """What it would deliver next is below a revision to which the log was compacted."""
+    compacted = error.compact_revision
+    if error.revision >= compacted:
+        raise _fail("resumable", watch, f"{error.revision} is not below {compacted}")
+    if compacted not in replay.compactions:
+        raise _fail("resumable", watch, f"nothing was ever compacted to {compacted}")
+    begun = watch.start_revision or watch.acknowledged + 1
+    if error.revision < max(begun, watch.through + 1):
+        raise _fail(
+            "resumable",
+            watch,
+            f"{error.revision} is compacted, but it was at {max(begun, watch.through + 1)}",
+        )
 
 
 def check_prev_kv(watch: WatchRecord, replay: Replay) -> None:

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from kube.simulation.history import Delivered, WatchRecord
 from kube.store.errors import CompactedError
 from kube.store.kv import DeleteRange, Event, EventType, KeyValue, Put, Txn, WatchBatch, WatchFilter
+from kube.store.requests import Compact
 from kube.testing.checkers.replay import Replay
 from kube.testing.checkers.violation import ViolationError
 from kube.testing.checkers.watch import VALIDATORS, check_complete, check_watch
@@ -97,13 +98,33 @@ def test_a_watch_from_now_may_begin_anywhere_between_what_was_known_and_what_the
         check_watch(late, log)
 
 
-def test_a_compaction_that_did_not_cut_it_off_ends_no_watch(log: Replay) -> None:
-    record = watching(log)
-    record.error = CompactedError(2, 5)
-    check_watch(record, log)
-    record.error = CompactedError(5, 5)
+COMPACTED = {
+    "at its start": (2, 0, CompactedError(2, 5), True),
+    "further on": (2, 2, CompactedError(4, 5), True),
+    "at the revision itself": (5, 0, CompactedError(5, 5), False),
+    "to a revision to which nothing was": (2, 0, CompactedError(2, 4), False),
+    "below what was delivered": (2, 5, CompactedError(3, 5), False),
+    "below where it began": (4, 0, CompactedError(3, 5), False),
+    "from now on": (0, 0, CompactedError(4, 5), True),
+    "from now on, below what was acknowledged": (0, 0, CompactedError(3, 5), False),
+}
+"""Where it begins, how many events it had, what ends it, and whether that is right."""
+
+
+@pytest.mark.parametrize(("start", "had", "error", "right"), COMPACTED.values(), ids=COMPACTED)
+def test_only_a_compaction_that_cuts_it_off_ends_a_watch(
+    log: Replay, start: int, had: int, error: CompactedError, *, right: bool
+) -> None:
+    log.commit(Compact(5))
+    record = replace(watching(log, start=start), acknowledged=3, latest=6)
+    if had:
+        record.responses.append(Delivered(1, WatchBatch(tuple(log.events_from(2)[:had]), had + 1)))
+    record.error = error
+    if right:
+        VALIDATORS["resumable"](record, log)
+        return
     with pytest.raises(ViolationError, match="resumable"):
-        check_watch(record, log)
+        VALIDATORS["resumable"](record, log)
 
 
 def test_a_watch_that_runs_must_come_to_the_end(log: Replay) -> None:
