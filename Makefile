@@ -2,7 +2,7 @@
 # make test   run the tests
 # make check  format, lint, import contracts, types
 # make bench  run the benchmarks
-# make sim    run the store's simulation: SEEDS seeds from FIRST on
+# make sim    run the store's simulation: SEEDS seeds from FIRST on, each under two PYTHONHASHSEEDs
 # make mutants  search for seeds that find each planted bug
 
 SHELL := /bin/sh
@@ -10,7 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime-installed
 DEV := $(VENV)/.dev-installed
-PYTEST_WORKERS ?= 2
+# One more than CI has cores: a third of the tests' time is waiting, for disks, timers and other processes.
+PYTEST_WORKERS ?= 3
 ARGS ?=
 SEEDS ?= 2000
 FIRST ?= 1

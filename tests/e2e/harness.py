@@ -105,6 +105,8 @@ class Kubectl:
             "TMPDIR": str(home),
             "KUBECONFIG": str(kubeconfig),
             "KUBE_EDITOR": os.environ.get("KUBE_EDITOR", "true"),
+            # A kubectl runs for a tenth of a second: to collect its garbage is a fifth of its work.
+            "GOGC": "off",
         }
 
     @functools.cached_property
