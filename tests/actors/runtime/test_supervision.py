@@ -137,6 +137,28 @@ async def test_a_failure_restarts_what_the_strategy_says(system, parent, strateg
     )
 
 
+class DeafHandler(logging.Handler):
+    def emit(self, record):
+        raise OSError(24, "Too many open files")
+
+
+async def test_a_failure_that_cannot_be_logged_is_met_all_the_same(system):
+    """A log that can't be written is no reason not to start again."""
+    problems = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context["exception"]))
+    refs, log = await family(system, AsyncParent, Strategy.ONE_FOR_ONE)
+    logger, deaf = logging.getLogger("kube"), DeafHandler()
+    logger.addHandler(deaf)
+    try:
+        refs["b"].tell("fail")
+        refs["b"].tell("after")
+        await settle()
+    finally:
+        logger.removeHandler(deaf)
+    assert log == ["failure b", "start b", "b after"]
+    assert all(isinstance(problem, OSError) for problem in problems)
+
+
 async def test_children_stop_in_the_reverse_order_of_their_start(system, parent):
     _, log = await family(system, parent, Strategy.ONE_FOR_ONE)
     await system.stop()
