@@ -10,7 +10,6 @@ import msgspec
 
 from kube.store.errors import RequestTimeoutError, TooManyRequestsError
 from kube.store.peer.messages import Forward, Forwarded, error_data, error_of
-from kube.store.peer.network import PeerNetwork
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.confchange import ConfChangeError
 from kube.store.raft.messages import ConfChange
@@ -33,14 +32,14 @@ class Forwarding:
     def __init__(
         self,
         member: int,
-        network: PeerNetwork,
+        say: Callable[[Forward], bool],
         proposals: Proposals,
         retry: Callable[[Sequence[Proposal]], None],
         first_number: int,
     ) -> None:
-        """``first_number``: far from those of an earlier process of the same member, whose answers may still be on their way."""
+        """``say``: False where nothing is sent, nor ever will be. ``first_number``: far from those of an earlier process of the same member, whose answers may still be on their way."""
         self._member = member
-        self._network = network
+        self._say = say
         self._proposals = proposals
         self._retry = retry
         self._batches: dict[int, _Batch] = {}
@@ -70,7 +69,7 @@ class Forwarding:
     def _send(self, proposals: list[Proposal], leader: int, term: int) -> None:
         self._number += 1
         items = tuple([(proposal.request, proposal.size) for proposal in proposals])
-        if not self._network.say(Forward(leader, self._member, self._number, term, items)):
+        if not self._say(Forward(leader, self._member, self._number, term, items)):
             self._retry(proposals)
             return
         for proposal in proposals:

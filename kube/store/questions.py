@@ -1,19 +1,19 @@
 """What only the leader can answer, asked by a member that does not lead."""
 
 import asyncio
+from collections.abc import Callable
 
 from kube.store.errors import RequestTimeoutError, StoreError
 from kube.store.peer.messages import Answer, Ask, Question, error_of
-from kube.store.peer.network import PeerNetwork
 
 
 class Questions:
     """The asking side."""
 
-    def __init__(self, member: int, network: PeerNetwork, first_number: int) -> None:
-        """``first_number``: far from those of an earlier process of the same member, whose answers may still be on their way."""
+    def __init__(self, member: int, say: Callable[[Question], bool], first_number: int) -> None:
+        """``say``: False where nothing is sent, nor ever will be. ``first_number``: far from those of an earlier process of the same member, whose answers may still be on their way."""
         self._member = member
-        self._network = network
+        self._say = say
         self._number = first_number
         self._waiting: dict[int, tuple[int, asyncio.Future[float | int | None]]] = {}
 
@@ -24,7 +24,7 @@ class Questions:
         future: asyncio.Future[float | int | None] = asyncio.get_running_loop().create_future()
         self._waiting[number] = (leader, future)
         try:
-            if not self._network.say(Question(leader, self._member, number, ask)):
+            if not self._say(Question(leader, self._member, number, ask)):
                 raise RequestTimeoutError
             async with asyncio.timeout(seconds):
                 return await future

@@ -132,9 +132,9 @@ class Standalone(Replicas):
         self._on_removed = on_removed
         self._told_removed = False
         first = rng.getrandbits(62)
-        self._forwarding = Forwarding(member, network, self._proposals, self._not_taken, first)
+        self._forwarding = Forwarding(member, network.say, self._proposals, self._not_taken, first)
         self._to_forward: list[Proposal] = []
-        self._questions = Questions(member, network, first)
+        self._questions = Questions(member, network.say, first)
         self._reads = LinearizableReads(self._ask_read_index, first)
         self._raft_leader = 0
         data = kept.snapshot().data

@@ -25,7 +25,7 @@ class World:
         self.reachable = True
         self.retried: list[Proposal] = []
         self.proposals = Proposals(self.retried.append)
-        self.forwarding = Forwarding(OWN, self, self.proposals, self._retry, 0)  # type: ignore[arg-type]  # say is all it uses
+        self.forwarding = Forwarding(OWN, self.say, self.proposals, self._retry, 0)
 
     def say(self, message: Any) -> bool:
         if self.reachable:
