@@ -87,10 +87,9 @@ def member(log_level: str, **flags: Any) -> None:
 
     Every member of a new store is started with the same --initial-cluster.
     """
+    end_at_ctrl_c()
     require_etcd()
     from kube.base import logging  # noqa: PLC0415  # help comes without it
-
-    end_at_ctrl_c()
     from kube.cli.store.member_process import run_member  # noqa: PLC0415  # as above
 
     logging.configure(level=log_level.upper())

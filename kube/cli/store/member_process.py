@@ -48,7 +48,7 @@ from kube.store.raft.storage import MemoryStorage
 from kube.store.reconfiguration import StandaloneStore
 from kube.store.replicas import StoreConfig
 from kube.store.standalone import Standalone, memory_storage
-from kube.store.urls import parse_initial_cluster, parse_urls
+from kube.store.urls import AddressError, parse_initial_cluster, parse_urls
 from kube.store.wal.directory import StoreDirectory, open_member, stored_at
 from kube.store.wal.disk import DataDirectoryError
 from kube.store.wal.segment import Identity
@@ -60,12 +60,20 @@ FAREWELL_SECONDS: Final = 0.5
 """Between the moment at which a member learns that it was removed and its end: what it still has to say goes out."""
 
 
+MAX_ELECTION_MS: Final = 50_000
+"""etcd's bound."""
+
+
 # ---- what the flags say
 
 
 def _initial_cluster(flags: dict[str, Any]) -> InitialCluster:
     """Raises AddressError."""
     name = flags["name"]
+    if not name or set(name) & set(",="):
+        raise AddressError(
+            f"--name {name!r}: a member's name is not empty, and has no comma and no equals sign"
+        )
     advertised = parse_urls(flags["initial_advertise_peer_urls"] or flags["listen_peer_urls"])
     given = flags["initial_cluster"]
     return InitialCluster(
@@ -94,6 +102,11 @@ def _peer_tls(flags: dict[str, Any]) -> PeerTLS | None:
 def _store_config(flags: dict[str, Any]) -> StoreConfig:
     """Raises CommandError."""
     heartbeat, election = flags["heartbeat_interval"], flags["election_timeout"]
+    if election > MAX_ELECTION_MS:
+        raise CommandError(
+            f"--election-timeout {election} is too long: without its leader the store would stand still for "
+            f"that time; at most {MAX_ELECTION_MS} ms"
+        )
     if election < 5 * heartbeat:
         raise CommandError(
             f"--election-timeout {election} is less than five times --heartbeat-interval {heartbeat}: a late "

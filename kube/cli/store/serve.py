@@ -30,10 +30,9 @@ def serve(log_level: str, **flags: Any) -> None:
 
     etcdctl, and whatever else speaks to etcd, works with it. Without --data-dir everything is in memory, and gone at the end.
     """
+    end_at_ctrl_c()
     require_etcd()
     from kube.base import logging  # noqa: PLC0415  # help comes without it
-
-    end_at_ctrl_c()
     from kube.cli.store.serve_process import serve_store  # noqa: PLC0415  # as above
 
     logging.configure(level=log_level.upper())

@@ -183,6 +183,11 @@ _Members = Callable[[Disk, StoreFile | None], tuple[dict[int, WalStorage], int]]
 
 def _opened(path: Path, members: _Members) -> StoreDirectory:
     with _told(path):
+        if (path / "member" / "wal").is_dir():
+            raise DataDirectoryError(
+                f"{path} is a data directory of etcd's: save what that etcd has with etcdctl snapshot save, and make a store of "
+                "the file with kube store snapshot restore"
+            )
         disk = OsDisk(path)
         disk.lock()
         try:

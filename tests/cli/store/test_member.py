@@ -36,6 +36,11 @@ def test_whatever_serve_takes_but_members_of_its_own() -> None:
             id="no number",
         ),
         pytest.param(["--grpc-keepalive-interval", "soon"], "'soon' is no duration", id="no duration"),
+        pytest.param(["--name", ""], "--name ''", id="no name"),
+        pytest.param(["--name", "a=b"], "no comma and no equals sign", id="a name that is two"),
+        pytest.param(
+            ["--election-timeout", "50001"], "at most 50000 ms", id="an election that takes a minute"
+        ),
     ],
 )
 def test_refusals(flags: list[str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

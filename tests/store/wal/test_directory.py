@@ -57,3 +57,13 @@ def test_a_name_that_no_directory_can_have_is_refused_with_the_reason(tmp_path: 
         stored_at(path)
     with pytest.raises(DataDirectoryError, match="can't be used: File name too long"):
         open_store(path, 1, random.Random(1))
+
+
+def test_a_directory_of_etcds_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """An empty store in its place would look like the loss of everything."""
+    log = tmp_path / "member" / "wal" / "0000000000000000-0000000000000000.wal"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(b"")
+    with pytest.raises(DataDirectoryError, match=r"data directory of etcd's: .* kube store snapshot restore"):
+        open_store(tmp_path, 1, random.Random(1))
+    assert files(tmp_path) == [log]
