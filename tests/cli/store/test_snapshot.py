@@ -163,9 +163,28 @@ def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) 
     assert (both.exit_code, "give one of them" in both.output) == (2, True)
     assert "cannot read the certificate authority" in refused("save", new, "--cacert", tmp_path / "none")
     assert "is not NAME=URL" in refused("restore", backup, "--data-dir", new, "--initial-cluster", "a")
-    backup.write_bytes(backup.read_bytes()[:-1])
+    whole = backup.read_bytes()
+    backup.write_bytes(whole[:-1])
     assert "only a part of one" in refused("restore", backup, "--data-dir", new)
+    assert "only a part of one" in refused("status", backup)
+    backup.write_bytes(whole[:5000] + b"x" + whole[5001:])
+    assert "is damaged: its SHA-256 is wrong" in refused("restore", backup, "--data-dir", new)
     assert not new.exists()
+
+
+def test_a_database_without_a_digest_is_taken_when_asked_for(backup: Path, tmp_path: Path) -> None:
+    """As a copy of etcd's ``member/snap/db`` is."""
+    before = status_of(backup)
+    backup.write_bytes(backup.read_bytes()[:-32])
+    assert "--skip-hash-check" in refused("restore", backup, "--data-dir", tmp_path / "new")
+    told = run("status", backup, "-o", "json")
+    assert "no SHA-256" in told.stderr
+    facts = json.loads(told.stdout)
+    del facts["totalSize"]
+    assert facts == before
+    done = run("restore", backup, "--skip-hash-check", "--data-dir", tmp_path / "new")
+    assert done.exit_code == 0, done.output
+    assert asyncio.run(write(tmp_path / "new", 1, 0)) == 20
 
 
 def test_a_store_that_runs_is_asked_over_its_endpoint_instead(tmp_path: Path) -> None:

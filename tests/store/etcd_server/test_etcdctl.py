@@ -112,7 +112,7 @@ async def test_elect_and_listen(etcdctl: Etcdctl) -> None:
 
 
 async def test_snapshot_save(serving: Serving, etcdctl: Etcdctl, tmp_path: Path) -> None:
-    """The file is this store's own, not a bolt database: ``kube store snapshot`` reads it, etcdctl cannot."""
+    """What etcd's and this project's tools make of the file is in ``test_backups.py``."""
     for number in range(100):
         await serving.store.put(b"k%d" % number, b"v" * 5_000)
     path = tmp_path / "backup.db"
@@ -121,6 +121,8 @@ async def test_snapshot_save(serving: Serving, etcdctl: Etcdctl, tmp_path: Path)
     assert f"Snapshot saved at {path}" in answer.out
     assert path.stat().st_size > 400_000
     assert path.stat().st_size % 512 == 32, "a SHA-256 is at its end"
+    status = await etcdctl("snapshot", "status", str(path))
+    assert status.out.split(", ")[1:3] == ["101", "105"]
 
 
 async def test_three_replicas(serve: Serve, etcdctl_version: str) -> None:
