@@ -323,6 +323,10 @@ class WatchFilter(IntEnum):
     NOPUT = 0
     NODELETE = 1
 
+    @property
+    def unwanted(self) -> EventType:
+        return EventType.PUT if self is WatchFilter.NOPUT else EventType.DELETE
+
 
 class WatchBatch(msgspec.Struct, frozen=True):
     """Events in order of revision; those of one revision are never split over two batches.

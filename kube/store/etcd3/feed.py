@@ -11,7 +11,7 @@ from typing import Final
 
 from kube.base.logging import get_logger
 from kube.store.errors import CompactedError, StoreError
-from kube.store.kv import ALL_KEYS_END, Event, EventType, WatchBatch, WatchFilter, WatchSink
+from kube.store.kv import ALL_KEYS_END, Event, WatchBatch, WatchFilter, WatchSink
 from kube.store.mvcc.watch_index import WatchIndex
 from kube.store.subscriptions import Subscription
 
@@ -19,8 +19,6 @@ RECENT: Final = 4096
 """Events that are kept for watches that begin a little in the past."""
 RECENT_BYTES: Final = 16 * 1024 * 1024
 """And bytes of values among them."""
-
-_UNWANTED: Final = {WatchFilter.NOPUT: EventType.PUT, WatchFilter.NODELETE: EventType.DELETE}
 
 log = get_logger(__name__)
 
@@ -42,7 +40,7 @@ class FeedSubscription(Subscription):
         super().__init__(
             key, range_end, start_revision, filters=filters, progress_notify=progress_notify, sink=sink
         )
-        self.unwanted = tuple(_UNWANTED[each] for each in filters)
+        self.unwanted = tuple(each.unwanted for each in filters)
         self.joined = False
         self.wanted = 0
         """The revision at which progress is to be told; 0 for none."""

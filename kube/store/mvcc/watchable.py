@@ -21,8 +21,6 @@ FEW = 64
 
 _mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
 
-_UNWANTED = {WatchFilter.NOPUT: EventType.PUT, WatchFilter.NODELETE: EventType.DELETE}
-
 
 class _Group:
     """Watches that want the same events from now on, or from ``floor`` on when that is still to come.
@@ -124,7 +122,7 @@ class WatchableStore:
 
         ``patient``: a batch may come a little after it was applied, when many want it.
         """
-        unwanted = tuple(_UNWANTED[each] for each in sorted(set(filters)))
+        unwanted = tuple(each.unwanted for each in sorted(set(filters)))
         return Watch(key, range_end, start_revision or self.kv.revision + 1, unwanted, sink, patient=patient)
 
     def catch_up(self, watch: Watch, limit: int) -> bool:
