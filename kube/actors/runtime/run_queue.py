@@ -22,7 +22,7 @@ class RunQueue:
     So a message that goes from actor to actor and back does not wait for the loop at every step.
     """
 
-    __slots__ = ("_loop", "_stopwatch", "_variables", "due", "scheduled")
+    __slots__ = ("_loop", "_stopwatch", "_taken", "_variables", "due", "scheduled")
 
     def __init__(self, stopwatch: Callable[[], float]) -> None:
         self._stopwatch = stopwatch
@@ -30,6 +30,8 @@ class RunQueue:
         self.due: deque[Turn] = deque()
         self.scheduled = False
         """A callback of the loop is due, or runs."""
+        self._taken = 0.0
+        """Seconds of turns since the loop last ran this queue."""
         self._variables = Variables()
         """Of nobody, for each turn enters its actor's own."""
 
@@ -41,28 +43,32 @@ class RunQueue:
     def run_through(self, tell: Callable[[M], bool], message: M) -> bool:
         """Tell a prompt actor a message; it has had its turn when this returns, and so have all whom that woke.
 
-        Unless others are due before it, or it takes more than a slice: then the loop goes on with it as with any message. For
-        callers that have not been given the loop for long: nobody else has a turn meanwhile.
+        Unless others are due before it, or the loop has not run this queue for a slice of such turns: then it does, as with any
+        message. For callers that have not been given the loop for long: nobody else has a turn meanwhile.
         """
-        if self.scheduled:
+        if self.scheduled or self._taken >= SLICE:
             return tell(message)
         self.scheduled = True
         try:
             return tell(message)
         finally:
-            self._run()
+            self._run_due()
 
     def _run(self) -> None:
+        self._taken = 0.0
+        self._run_due()
+
+    def _run_due(self) -> None:
         due, stopwatch = self.due, self._stopwatch
-        now = stopwatch()
-        end = now + SLICE
+        now = begin = stopwatch()
         try:
             while due:
                 variables, turn = due.popleft()
                 now = variables.run(turn, now)
-                if now >= end:
+                if now - begin >= SLICE:
                     break
         finally:
+            self._taken += now - begin
             if due:
                 self._loop.call_soon(self._run, context=self._variables)
             else:

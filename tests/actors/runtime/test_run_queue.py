@@ -177,6 +177,22 @@ async def test_a_slice_of_time_ends_what_is_told_through_the_queue_too():
         await turns_of_the_loop(lambda: len(played) == 100)
 
 
+async def test_everybody_else_has_turns_after_a_slice_of_turns_that_were_told_through_the_queue():
+    clock = FakeClock()
+    async with ActorSystem(clock=clock) as system:
+        played: list[str] = []
+        first = pair(system, played, prompt=True, also=lambda _: clock.advance(SLICE / 4))
+        await asyncio.sleep(0)
+        counts = []
+        for _ in range(3):
+            system.run_queue.run_through(first.tell, 1)
+            counts.append(len(played))
+        assert counts == [2, 4, 4]
+        await turns_of_the_loop(lambda: len(played) == 6)
+        system.run_queue.run_through(first.tell, 0)
+        assert len(played) == 7
+
+
 async def test_what_the_mailbox_refuses_stands_in_nobodys_way():
     def refuse(_: int) -> bool:
         raise MailboxFullError("/a", 1)
