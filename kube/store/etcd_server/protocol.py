@@ -39,8 +39,8 @@ class ServerProtocol(asyncio.Protocol):
         self._http1: Http1 | None = None
         self._first = b""
         self._flushing: asyncio.Handle | None = None
-        self.last_received = self._loop.time()
-        """On the loop's clock; and when a ping of this side went out that is unanswered."""
+        self.since = self.last_received = self._loop.time()
+        """On the loop's clock: when it was made, when anything came last, and when a ping of this side went out that is unanswered."""
         self.pinged: float | None = None
 
     # ---- asyncio's side
@@ -89,6 +89,11 @@ class ServerProtocol(asyncio.Protocol):
         self._gone(self)
 
     # ---- the server's side
+
+    @property
+    def greeted(self) -> bool:
+        """The client has said that it speaks HTTP/2. One of HTTP/1 has its answer, and is gone, as soon as it has asked."""
+        return self._http2 is not None and self._http2.greeted
 
     def ping(self) -> None:
         """See whether the client is there. One that has not even said what it speaks is cut off."""

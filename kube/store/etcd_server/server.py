@@ -32,6 +32,8 @@ from kube.store.kv import MAX_REQUEST_BYTES, AdministeredStore
 
 GRPC_OVERHEAD: Final = 512 * 1024
 """Bytes that a message may be larger than a request may be: etcd's grpcOverheadBytes."""
+GREETING_SECONDS: Final = 120.0
+"""How long a client may take to say what it wants (grpc-go's connection timeout); who never does would keep its socket for hours."""
 CLOSE_SECONDS: Final = 1.0
 """How long calls that run may take to end when the server closes."""
 
@@ -123,7 +125,9 @@ class EtcdServer:
             await self._clock.sleep(config.keepalive_timeout)
             now = loop.time()
             for protocol in tuple(self._connections):
-                if protocol.pinged is not None and now - protocol.pinged >= config.keepalive_timeout:
+                if (not protocol.greeted and now - protocol.since >= GREETING_SECONDS) or (
+                    protocol.pinged is not None and now - protocol.pinged >= config.keepalive_timeout
+                ):
                     protocol.abort()
                 elif protocol.pinged is None and now - protocol.last_received >= config.keepalive_interval:
                     protocol.ping()

@@ -1,6 +1,7 @@
 """The server as a whole: sockets, TLS, the plain pages, silent clients, and its end."""
 
 import asyncio
+import contextlib
 import json
 import socket
 import ssl
@@ -9,6 +10,7 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
+from kube.store.etcd_server import server
 from kube.store.etcd_server.http2 import frames
 from kube.store.etcd_server.maintenance_service import SERVER_VERSION
 from kube.store.etcd_server.server import EtcdServerConfig
@@ -155,6 +157,26 @@ async def test_a_silent_client_is_asked_and_given_up(serve: Serve) -> None:
         heard = await reader.read()
     assert frames.frame(frames.PING, 0, 0, bytes(8)) in heard
     writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"PRI", frames.PREFACE, b"GET /health HTTP/1.1\r\n"])
+async def test_who_does_not_say_what_it_wants_is_hung_up_on(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(server, "GREETING_SECONDS", 0.05)
+    serving = await serve(config=EtcdServerConfig(keepalive_timeout=0.01))
+    host, _, port = serving.endpoint.rpartition(":")
+    async with grpc.aio.insecure_channel(serving.endpoint) as channel:
+        watching = Watching(Caller(channel))
+        await watching.create(b"k")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(said)
+        async with asyncio.timeout(10):
+            with contextlib.suppress(ConnectionError):
+                await reader.read()
+        writer.close()
+        await serving.store.put(b"k", b"")
+        assert (await watching.read()).events[0].kv.key == b"k"
 
 
 async def test_a_quiet_client_that_answers_is_kept(serve: Serve) -> None:

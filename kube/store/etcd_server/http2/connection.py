@@ -65,7 +65,8 @@ class Connection:
         self._receiving = False
         self._paused = False
         self._closing = False
-        self._greeted = False
+        self.greeted = False
+        """The peer has said that it speaks HTTP/2, by its preface and its settings."""
         self._last_stream = 0
         self._headers: tuple[int, int, bytearray] | None = None
         """Stream, flags and block of headers that a CONTINUATION is to follow."""
@@ -302,11 +303,15 @@ class Connection:
         self.streams.pop(stream.id, None)
         self._blocked.pop(stream, None)
         if not stream.remote_closed:
-            self._ended_early[stream.id] = None
-            if len(self._ended_early) > _REMEMBERED:
-                del self._ended_early[next(iter(self._ended_early))]
+            self._remember(stream.id)
         if self._closing and not self.streams:
             self.closed = True
+
+    def _remember(self, id_: int) -> None:
+        """That the stream ended here before the peer was done."""
+        self._ended_early[id_] = None
+        if len(self._ended_early) > _REMEMBERED:
+            del self._ended_early[next(iter(self._ended_early))]
 
     # ---- frames
 
@@ -344,10 +349,10 @@ class Connection:
     def _check_order(self, kind: int, stream: int) -> None:
         if self._headers is not None and (kind != frames.CONTINUATION or stream != self._headers[0]):
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "headers that do not go on")
-        if not self._greeted:
+        if not self.greeted:
             if kind != frames.SETTINGS:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "settings come first")
-            self._greeted = True
+            self.greeted = True
 
     def _reset_by_fault(self, fault: StreamFault) -> None:
         stream = self.streams.get(fault.stream)
@@ -432,7 +437,7 @@ class Connection:
         if self._closing:
             return
         if len(self.streams) >= self._limits.max_concurrent_streams:
-            self._ended_early[id_] = None
+            self._remember(id_)
             raise StreamFault(id_, ErrorCode.REFUSED_STREAM)
         stream = self.streams[id_] = Stream(id_, self._initial_window, self._limits.stream_window)
         ended = stream.remote_closed = bool(flags & frames.END_STREAM)

@@ -177,6 +177,17 @@ def test_more_streams_than_allowed_are_refused() -> None:
     assert not peer.connection.closed
 
 
+def test_however_many_are_refused_few_are_remembered() -> None:
+    peer = Peer(max_concurrent_streams=1)
+    for stream in range(1, 5_001, 2):
+        peer.send(frames.frame(frames.HEADERS, frames.END_HEADERS, stream, REQUEST))
+    assert len(peer.resets()) == 2_499
+    assert len(peer.connection._ended_early) < 1_000
+    peer.send(frames.frame(frames.DATA, 0, 4_999, b"on its way already"))
+    assert not peer.resets()
+    assert not peer.connection.closed
+
+
 # ---- what breaks the connection
 
 
