@@ -3,7 +3,6 @@
 Whatever is wrong with one connection ends that one, with one line in the log; everything else goes on.
 """
 
-import asyncio
 import errno
 import ssl
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from kube.base.acceptor import Acceptor
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.store.codec import CodecError, SnapshotDecoder
@@ -24,8 +24,6 @@ from kube.store.urls import address_of
 
 HANDSHAKE_TIMEOUT = 2.0
 """Seconds for the other side to say who it is."""
-TURN = 1e-6
-"""Seconds: the loop's timers come after what sockets bring in the same turn."""
 REPEAT = 30.0
 MAX_SAID = 100
 """Different lines within ``REPEAT`` seconds; somebody who tries everything fills no log."""
@@ -210,7 +208,7 @@ class Listener:
         self._receiver = receiver
         self._clock = clock
         self._tls = tls
-        self._servers: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._incoming: dict[Incoming, None] = {}
         self._shaking: dict[ServerTLS, None] = {}
         """Until the handshake is done, or the socket closed."""
@@ -231,14 +229,13 @@ class Listener:
             raise ListenError(
                 f"{url} wants TLS: give --peer-cert-file, --peer-key-file, --peer-trusted-ca-file"
             )
+        acceptor = Acceptor(self._accept_secure if secure else self._accept)
         try:
-            server = await asyncio.get_running_loop().create_server(
-                self._accept_secure if secure else self._accept, host, port
-            )
+            await acceptor.listen(host, port)
         except OSError as error:
             raise ListenError(f"cannot listen for peers on {url}: {_why(error)}") from None
-        self._servers.append(server)
-        return url if port else f"{url.rpartition(':')[0]}:{server.sockets[0].getsockname()[1]}"
+        self._acceptors.append(acceptor)
+        return url if port else f"{url.rpartition(':')[0]}:{acceptor.address[1]}"
 
     def _accept(self) -> Connection:
         incoming = Incoming(self._receiver, self._strangers, self._accepted, self._forget)
@@ -290,15 +287,10 @@ class Listener:
 
     async def aclose(self) -> None:
         self._closed = True
-        # A timer's turn comes when what the loop has accepted is the server's already: asyncio loses the socket of whom it has accepted
-        # and not yet given to a server that is closed.
-        await asyncio.sleep(TURN)
-        for server in self._servers:
-            server.close()
-        await asyncio.sleep(0)  # what was accepted just now has its protocol then
+        for acceptor in self._acceptors:
+            await acceptor.aclose()
         for tls in tuple(self._shaking):
             tls.abort()
-        await asyncio.sleep(0)  # and its socket then
         for tls in tuple(self._shaking):
             if tls.connected:
                 await tls.ended
