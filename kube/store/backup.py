@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from kube.store.apply import StateMachine, StateSnapshot
-from kube.store.bolt.reader import DamagedError, Database
+from kube.store.bolt.reader import DamagedError, Database, newest_meta
 from kube.store.bolt.writer import BulkWriter
 from kube.store.crc32c import BLOCK_BYTES as CRC_BLOCK_BYTES
 from kube.store.crc32c import crc32c
@@ -96,6 +96,12 @@ def encode_backup(snapshot: Snapshot) -> Iterator[bytes]:
             yield b""
             made = 0
     yield b"".join(waiting) + digest.digest()
+
+
+def backup_bytes(piece: bytes) -> int:
+    """Of the whole stream whose first piece that is. Raises DamagedError when it is none."""
+    meta = newest_meta(memoryview(piece))
+    return meta.pages * meta.page_bytes + DIGEST_BYTES
 
 
 def _state(snapshot: Snapshot) -> StateSnapshot:

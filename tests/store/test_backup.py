@@ -13,6 +13,7 @@ from kube.store.backup import (
     PIECE_BYTES,
     BackupError,
     BackupStatus,
+    backup_bytes,
     backup_status,
     encode_backup,
     read_backup,
@@ -82,6 +83,26 @@ def test_it_is_as_etcds_clients_expect_it() -> None:
     whole = b"".join(pieces)
     assert len(whole) % BLOCK_BYTES == 32
     assert hashlib.sha256(whole[:-32]).digest() == whole[-32:]
+
+
+def test_its_first_piece_says_how_much_it_is(whole: bytes) -> None:
+    first = next(piece for piece in encode_backup(snapshot(machine())) if piece)
+    assert backup_bytes(first) == len(whole)
+
+
+def test_it_is_made_in_small_steps() -> None:
+    """However small the values are that fill a piece, and in whatever order the keys were compacted."""
+    made = StateMachine(lambda: 0.0)
+    numbers = list(range(6000))
+    for at in range(2):
+        random.Random(at).shuffle(numbers)
+        for number in numbers:
+            made.apply(Put(b"%d" % number, b""))
+    made.apply(Compact(made.kv.revision))
+    while made.kv.prune(1000):
+        pass
+    steps = sum(1 for _ in encode_backup(snapshot(made)))
+    assert steps >= 6000 / 500 + 6000 / 500 + 6000 / 400, "sorted, laid out, written"
 
 
 def test_equal_states_have_equal_backups(whole: bytes) -> None:

@@ -3,6 +3,7 @@
 import re
 from typing import ClassVar, Final
 
+from kube.store.backup import backup_bytes
 from kube.store.errors import Code, NoLeaderError
 from kube.store.etcd_server.calls import StreamingCall
 from kube.store.etcd_server.service import Service
@@ -84,12 +85,14 @@ class MaintenanceService(Service):
         )
 
     async def snapshot(self, call: StreamingCall) -> None:
-        """The pieces as the store gives them. How much is to come is not known before its end, and said only there."""
+        """The pieces as the store gives them, with the number of bytes that follow each."""
         async for _ in call:
             break
         header = await self.current_header()
+        left = 0
         async for piece in self.store.snapshot():
-            await call.send(messages.SnapshotResponse(header=header, blob=piece))
+            left = (left or backup_bytes(piece)) - len(piece)
+            await call.send(messages.SnapshotResponse(header=header, remaining_bytes=left, blob=piece))
 
     async def move_leader(self, request: messages.MoveLeaderRequest) -> messages.MoveLeaderResponse:
         await self.store.move_leader(request.targetID)

@@ -137,10 +137,12 @@ async def test_hashes_of_replicas_and_revisions(serve: Serve) -> None:
 async def test_snapshot_ends_with_its_digest(serving: Serving, caller: Caller) -> None:
     for number in range(20):
         await serving.store.put(b"k%d" % number, b"v" * 30_000)
-    blob = b""
+    blob, left = b"", []
     async for response in caller("Maintenance/Snapshot", messages.SnapshotRequest()):
         assert len(response.blob) <= 65_536
         blob += response.blob
+        left.append(len(blob) + response.remaining_bytes)
+    assert left == [len(blob)] * len(left), "each says how much follows"
     assert len(blob) % 512 == 32
     assert hashlib.sha256(blob[:-32]).digest() == blob[-32:]
 
