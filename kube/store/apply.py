@@ -4,7 +4,7 @@ An error that the request has earned (a lease that is gone, a revision that is c
 that is raised means that the replica can't be trusted any more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, TypeAlias
 
 import msgspec
@@ -42,7 +42,7 @@ from kube.store.kv import (
 from kube.store.lease import LeaseSnapshot, Lessor
 from kube.store.membership import MemberTable
 from kube.store.mvcc.hashing import hash_kv
-from kube.store.mvcc.kvstore import KVSnapshot, KVStore
+from kube.store.mvcc.kvstore import KVSnapshot, KVStore, finished, portions
 from kube.store.mvcc.query import execute_range
 from kube.store.mvcc.watchable import WatchableStore
 from kube.store.raft.messages import ConfChange
@@ -401,13 +401,23 @@ class StateMachine:
     def restore(
         cls, snapshot: StateSnapshot, now: Callable[[], float], min_lease_ttl: int = 1
     ) -> "StateMachine":
+        whole = len(snapshot.kv.bases) + len(snapshot.kv.changes) + 1
+        return finished(cls.restoring(snapshot, now, min_lease_ttl, portion=whole))
+
+    @classmethod
+    def restoring(
+        cls, snapshot: StateSnapshot, now: Callable[[], float], min_lease_ttl: int, *, portion: int
+    ) -> Generator[None, None, "StateMachine"]:
+        """``restore`` in steps of so many key values."""
         machine = cls(now, min_lease_ttl)
-        machine.kv = KVStore.restore(snapshot.kv)
+        machine.kv = yield from KVStore.restoring(snapshot.kv, portion)
         machine.watches = WatchableStore(machine.kv)
         machine.lessor.restore(snapshot.leases)
         machine.members = MemberTable(snapshot.members, snapshot.removed_members)
         machine._arm(snapshot.alarms)
-        for kv in machine.kv.live.values():
-            if kv.lease:
-                machine.lessor.attach(kv.lease, kv.key)
+        for kvs in portions(machine.kv.live.values(), portion):
+            for kv in kvs:
+                if kv.lease:
+                    machine.lessor.attach(kv.lease, kv.key)
+            yield
         return machine

@@ -1,13 +1,13 @@
 """One member of the store without what runs it: raft, storage, transport and state machine, joined.
 
 ``handle`` takes what has arrived and carries out every Ready that follows from it: persist, send, apply. Nothing in it waits. Where the
-storage has a disk, ``handle`` stops in the middle of a Ready and says so; whoever runs the member (``kube.actors.store_member``) awaits
-``settle`` and then hands in what has arrived meanwhile, so that one sync serves all of that.
+storage has a disk, or the leader has sent a large snapshot, ``handle`` stops in the middle of a Ready and says so; whoever runs the member
+(``kube.actors.store_member``) awaits ``settle`` and then hands in what has arrived meanwhile, so that one sync serves all of that.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
@@ -18,6 +18,7 @@ from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.errors import DiskFullError, StoreError
 from kube.store.kv import MemberInfo
 from kube.store.membership import refused
+from kube.store.mvcc.kvstore import finished
 from kube.store.proposals import Proposal, Proposals
 from kube.store.raft.config import Config
 from kube.store.raft.messages import (
@@ -41,7 +42,8 @@ PRUNE_PORTIONS = 100
 """In so many portions the memory that a compaction freed is mostly given back, if that holds nobody up."""
 MOST_PRUNED = 4_000
 """Changes of the largest portion: about five milliseconds."""
-
+RESTORED_AT_ONCE = 5_000
+"""Key values of a leader's snapshot after which others have their turns: about five milliseconds."""
 
 APPLIED_AT_ONCE = 2_000
 """Entries after which a member with a disk lets others have their turns."""
@@ -121,6 +123,12 @@ class Observer(Protocol):
         ...
 
 
+def _is_large(snapshot: Snapshot) -> bool:
+    """Whether to restore it takes so long that others have their turns between."""
+    data = snapshot.data
+    return isinstance(data, StateSnapshot) and len(data.kv.bases) + len(data.kv.changes) > RESTORED_AT_ONCE
+
+
 def _before(committed: list[Entry], entries: list[Entry]) -> list[Entry]:
     """Those of ``committed`` that are before the first of ``entries``."""
     if not entries or not committed or committed[-1].index < entries[0].index:
@@ -172,7 +180,10 @@ class Member:
         self._observer = observer
         self._clock = clock
         snapshot = storage.snapshot()
-        self.machine = self._restore(snapshot)
+        self.machine = finished(self._restoring(snapshot))
+        self._restoration: Generator[None, None, StateMachine] | None = None
+        self._restored: StateMachine | None = None
+        """What takes the state machine's place."""
         self.node = RawNode(config.raft, storage, rng, applied=snapshot.index)
         self.raft: Raft = self.node.raft
         self.applied_index = snapshot.index
@@ -211,10 +222,20 @@ class Member:
         self._confirmed_reads: list[ReadState] = []
         """Their leader is confirmed, but the entry at their index is not applied here yet."""
 
-    def _restore(self, snapshot: Snapshot) -> StateMachine:
+    def _restoring(self, snapshot: Snapshot) -> Generator[None, None, StateMachine]:
+        now, min_ttl = self._clock.monotonic, self.config.min_lease_ttl
         if isinstance(snapshot.data, StateSnapshot):
-            return StateMachine.restore(snapshot.data, self._clock.monotonic, self.config.min_lease_ttl)
-        return StateMachine(self._clock.monotonic, self.config.min_lease_ttl)
+            return (yield from StateMachine.restoring(snapshot.data, now, min_ttl, portion=RESTORED_AT_ONCE))
+        return StateMachine(now, min_ttl)
+
+    def _restore_portion(self, snapshot: Snapshot) -> None:
+        """Of what the leader sent. Until it is whole the state machine from before is the member's."""
+        if self._restoration is None:
+            self._restoration = self._restoring(snapshot)
+        try:
+            next(self._restoration)
+        except StopIteration as end:
+            self._restoration, self._restored = None, end.value
 
     # ---- input
 
@@ -243,7 +264,13 @@ class Member:
 
     def settled(self) -> bool:
         """The storage has synced: go on where ``handle`` stopped. True as there."""
-        ready, self._ready, self.unsettled = self._ready, None, False
+        ready = self._ready
+        snapshot = None if ready is None else ready.snapshot
+        if snapshot is not None and self._restored is None and _is_large(snapshot):
+            self._restore_portion(snapshot)
+            if self._restored is None:
+                return True
+        self._ready, self.unsettled = None, False
         if ready is not None:
             self._finish(ready)
         self._drive()
@@ -330,7 +357,7 @@ class Member:
                 storage.apply_snapshot(snapshot)
             if ready.must_sync:
                 storage.save(ready.hard_state, ready.entries, must_sync=True)
-            if disk is not None and disk.unsynced:
+            if (disk is not None and disk.unsynced) or (snapshot is not None and _is_large(snapshot)):
                 self._persist(ready)
                 return
             if ready.messages:
@@ -438,7 +465,8 @@ class Member:
             self._observer.watch_failed(error)
 
     def _take_over(self, snapshot: Snapshot) -> None:
-        self.machine = self._restore(snapshot)
+        restored, self._restored = self._restored, None
+        self.machine = finished(self._restoring(snapshot)) if restored is None else restored
         self.applied_index, self.applied_term = snapshot.index, snapshot.term
         self._snapshot_due = snapshot.index + self.config.snapshot_entries
         self.pruning = self._news = True

@@ -17,9 +17,9 @@ from kube.base.backoff import Backoff
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
-from kube.store.kv import WatchBatch
+from kube.store.kv import Put, Txn, WatchBatch
 from kube.store.local import LocalStore
-from kube.store.member import Input
+from kube.store.member import RESTORED_AT_ONCE, Input
 from kube.store.replicas import StoreConfig
 from kube.store.requests import OptimisticPut
 from tests.store.waiting import until, waited
@@ -243,3 +243,30 @@ async def test_what_is_compacted_is_freed_between_two_ticks() -> None:
 
 def has_only(store: LocalStore, content: bytes) -> bool:
     return store.replicas.any_member().machine.kv.size == len(content)
+
+
+async def test_a_large_snapshot_is_restored_between_the_turns_of_others_and_nobody_sees_half_of_it() -> None:
+    """Of what a follower missed, each revision has a hundred keys."""
+    async for world in worlds(3, snapshot_entries=20, catch_up_entries=5):
+        store = world.store
+        behind = store.leader % 3 + 1
+        await world.system.stop_actor(world.refs[behind - 1])
+        for number in range(RESTORED_AT_ONCE * 3 // 100):
+            puts = tuple(Put(b"%d/%d" % (number, each), b"v") for each in range(100))
+            await store.txn(Txn((), puts))
+        await world.start(behind)
+        member = store.replicas._replicas[behind].member
+        assert member is not None
+        revision = await store.current_revision()
+        turns = 0
+        while member.machine.kv.revision < revision:
+            kv = member.machine.kv
+            assert len(kv.live) == (kv.revision - 1) * 100
+            turns += member._restoration is not None
+            await asyncio.sleep(0)
+        assert turns >= 3
+        serving = store.replicas.serving
+        assert serving is not None
+        assert member.machine.snapshot() == serving.machine.snapshot()
+        assert (await store.txn(Txn((), (Put(b"k", b"v"),)))).succeeded
+        await until(lambda: member.machine.kv.revision > revision)  # noqa: B023  # it is awaited here

@@ -5,8 +5,10 @@ tombstones, reads at any revision that is not compacted. Nothing here waits, not
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice
 from operator import attrgetter
+from typing import TypeVar
 
 import msgspec
 
@@ -27,6 +29,26 @@ _mod_revision: Callable[[KeyValue], int] = attrgetter("mod_revision")
 
 Change = tuple[KeyValue, KeyValue | None]
 """What a write made of a key (version 0: a tombstone), and what the key held before."""
+
+
+T = TypeVar("T")
+
+
+def finished(steps: Generator[None, None, T]) -> T:
+    """What is there at the end of the steps."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            made: T = end.value
+            return made
+
+
+def portions(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Of an iterable that does not change meanwhile."""
+    rest = iter(items)
+    while portion := list(islice(rest, size)):
+        yield portion
 
 
 class KVSnapshot(msgspec.Struct, frozen=True):
@@ -369,26 +391,39 @@ class KVStore:
 
     @classmethod
     def restore(cls, snapshot: KVSnapshot) -> "KVStore":
+        return finished(cls.restoring(snapshot, len(snapshot.bases) + len(snapshot.changes) + 1))
+
+    @classmethod
+    def restoring(cls, snapshot: KVSnapshot, portion: int) -> Generator[None, None, "KVStore"]:
+        """``restore`` in steps of so many key values; who takes them has the store at their end."""
         store = cls()
         store.revision = snapshot.revision
         store.compact_revision = snapshot.compact_revision
         store.base_revision = snapshot.base_revision
         store.bases = snapshot.bases
-        store.changes.tail.extend(snapshot.changes)
-        store._replay()
         live, dead, older = store.live, store.dead, store.older
-        store.size_in_use = sum([len(kv.key) + len(kv.value) for kv in live.values()])
+        for bases in portions(snapshot.bases, portion):
+            live.update(zip(map(_key, bases), bases, strict=True))
+            yield
+        for changes in portions(snapshot.changes, portion):
+            store.changes.tail += changes
+            store._replay(changes)
+            yield
+        for kvs in portions(live.values(), portion):
+            store.size_in_use += sum([len(kv.key) + len(kv.value) for kv in kvs])
+            yield
         store.size = store.size_in_use + sum(map(len, dead))
-        store.size += sum([len(kv.key) + len(kv.value) for versions in older.values() for kv in versions])
+        for histories in portions(older.values(), portion):
+            store.size += sum([len(kv.key) + len(kv.value) for versions in histories for kv in versions])
+            yield
         store._index = KeyIndex(live)
         store._dead_index = KeyIndex(dead)
         return store
 
-    def _replay(self) -> None:
-        """Do to an empty key space what the changes have done to the bases."""
+    def _replay(self, changes: Iterable[KeyValue]) -> None:
+        """Do to what is there what the changes have done."""
         live, dead, older = self.live, self.dead, self.older
-        live.update(zip(map(_key, self.bases), self.bases, strict=True))
-        for change in self.changes:
+        for change in changes:
             key = change.key
             before = live.get(key)
             if change.version:

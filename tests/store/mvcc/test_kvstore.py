@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kube.store.errors import CompactedError, FutureRevisionError
 from kube.store.kv import ALL_KEYS_END, KeyValue
-from kube.store.mvcc.kvstore import KVStore
+from kube.store.mvcc.kvstore import KVStore, finished
 
 KEYS = [b"a", b"a/1", b"a/2", b"b", b"b/1", b"c"]
 RANGES = [(key, b"") for key in KEYS] + [
@@ -115,7 +115,7 @@ STEPS = st.one_of(
     st.tuples(st.just("commit"), WRITES),
     st.tuples(st.just("compact"), st.floats(0, 1)),
     st.tuples(st.just("prune"), st.integers(1, 5)),
-    st.tuples(st.just("restore"), st.none()),
+    st.tuples(st.just("restore"), st.integers(1, 9)),
 )
 
 
@@ -137,7 +137,7 @@ def test_agrees_with_the_model(steps: list) -> None:
         elif kind == "prune":
             store.prune(argument)
         else:
-            store = KVStore.restore(store.snapshot())
+            store = finished(KVStore.restoring(store.snapshot(), argument))
     check(store, model)
     restored = KVStore.restore(store.snapshot())
     while store.prune(2):
