@@ -61,3 +61,8 @@ def test_urls_are_sorted_and_bare() -> None:
 def test_a_bad_initial_cluster_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(AddressError, match=reason):
         parse_initial_cluster(text)
+
+
+def test_an_initial_cluster_is_names_with_their_urls() -> None:
+    text = "b=http://h:3/, a=https://h:1,b=http://h:2"
+    assert parse_initial_cluster(text) == {"b": ("http://h:2", "http://h:3"), "a": ("https://h:1",)}
