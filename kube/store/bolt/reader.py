@@ -23,6 +23,7 @@ _META_PLACES: Final = tuple(1 << power for power in range(9, 25))
 """Where the second meta may be, by page size, if the first one does not say it."""
 _ROOT_PARENT: Final = 1
 """Stands for what is above the root bucket: page 1 is a meta, and in no tree."""
+_MISPLACED: Final = "an element is outside of its page, or on another one"
 
 
 class DamagedError(Exception):
@@ -139,15 +140,16 @@ class Bucket:
         """Key, value, flags, and the offset of the element. Raises DamagedError."""
         last: bytes | None = None
         for node, count, offset in self._leaves():
-            _check_fits(node, count, LEAF_ELEMENT.size, offset)
-            fixed = node[PAGE.size : PAGE.size + count * LEAF_ELEMENT.size]
+            free = _behind_fixed(node, count, LEAF_ELEMENT.size, offset)
+            fixed = node[PAGE.size : free]
             at = PAGE.size
             for flags, position, key_bytes, value_bytes in LEAF_ELEMENT.iter_unpack(fixed):
                 begin = at + position
                 middle = begin + key_bytes
                 end = middle + value_bytes
-                if position < LEAF_ELEMENT.size or end > len(node):
-                    raise DamagedError(offset + at, "an element is outside of its page")
+                if begin < free or end > len(node):
+                    raise DamagedError(offset + at, _MISPLACED)
+                free = end
                 key = bytes(node[begin:middle])
                 if last is not None and key <= last:
                     raise DamagedError(offset + at, "keys are not in order")
@@ -182,15 +184,14 @@ def _children(node: memoryview, count: int, offset: int) -> list[tuple[int, int]
     """Page and parent of each child of a branch. Raises DamagedError."""
     if not count:
         raise DamagedError(offset, "a branch leads nowhere")
-    _check_fits(node, count, BRANCH_ELEMENT.size, offset)
+    free = _behind_fixed(node, count, BRANCH_ELEMENT.size, offset)
     children: list[tuple[int, int]] = []
     at, last = PAGE.size, b""
-    for position, key_bytes, child in BRANCH_ELEMENT.iter_unpack(
-        node[PAGE.size : PAGE.size + count * BRANCH_ELEMENT.size]
-    ):
+    for position, key_bytes, child in BRANCH_ELEMENT.iter_unpack(node[PAGE.size : free]):
         begin = at + position
-        if position < BRANCH_ELEMENT.size or begin + key_bytes > len(node):
-            raise DamagedError(offset + at, "an element is outside of its page")
+        if begin < free or begin + key_bytes > len(node):
+            raise DamagedError(offset + at, _MISPLACED)
+        free = begin + key_bytes
         key = bytes(node[begin : begin + key_bytes])
         if children and key <= last:
             raise DamagedError(offset + at, "keys are not in order")
@@ -200,6 +201,12 @@ def _children(node: memoryview, count: int, offset: int) -> list[tuple[int, int]
     return children
 
 
-def _check_fits(node: memoryview, count: int, element_bytes: int, offset: int) -> None:
-    if PAGE.size + count * element_bytes > len(node):
+def _behind_fixed(node: memoryview, count: int, element_bytes: int, offset: int) -> int:
+    """Where the fixed parts end. What is behind them comes in their order and shares no byte, or a small file could be of any size.
+
+    Raises DamagedError.
+    """
+    end = PAGE.size + count * element_bytes
+    if end > len(node):
         raise DamagedError(offset, f"{count} elements do not fit into its pages")
+    return end

@@ -133,6 +133,8 @@ DAMAGE = {
     "key outside": (put(P5 + 16 + 4, "<I", PAGE_BYTES), P5 + 16, "outside of its page"),
     "key among the fixed parts": (put(P5 + 16 + 4, "<I", 3), P5 + 16, "outside of its page"),
     "value outside": (put(P5 + 16 + 12, "<I", PAGE_BYTES), P5 + 16, "outside of its page"),
+    "a value on another one": (put(P5 + 16 + 12, "<I", 2), P5 + 32, "on another one"),
+    "a branch key on another one": (put(P4 + 16 + 4, "<I", 2), P4 + 32, "on another one"),
     "branch key outside": (put(P4 + 16, "<I", PAGE_BYTES), P4 + 16, "outside of its page"),
     "keys of a leaf": (put(P5 + 16 + 32, "<B", ord("z")), P5 + 32, "not in order"),
     "keys of a branch": (put(P4 + 16 + 32, "<B", ord("z")), P4 + 32, "not in order"),
