@@ -9,8 +9,8 @@ from kube.store.kv import KeyValue
 
 VARINT: Final = 0
 BYTES: Final = 2
-_FIXED: Final = {1: 8, 5: 4}
-"""Sizes of the kinds that are passed over."""
+FIXED: Final = {1: 8, 5: 4}
+"""Sizes of the kinds that have no use here."""
 _MASK: Final = (1 << 64) - 1
 _MAX_VARINT: Final = 10
 _MAX_FIELD: Final = (1 << 29) - 1
@@ -61,20 +61,20 @@ def decode_fields(data: bytes) -> Fields:
     found: Fields = {}
     at, end = 0, len(data)
     while at < end:
-        tag, at = _varint_at(data, at)
+        tag, at = varint_at(data, at)
         number, kind = tag >> 3, tag & 7
         if not 0 < number <= _MAX_FIELD:
             raise WireError(f"a field has the number {number}")
         if kind == VARINT:
-            found[number], at = _varint_at(data, at)
+            found[number], at = varint_at(data, at)
         elif kind == BYTES:
-            length, at = _varint_at(data, at)
+            length, at = varint_at(data, at)
             if at + length > end:
                 raise WireError(f"field {number} is cut off")
             found[number] = data[at : at + length]
             at += length
-        elif kind in _FIXED:
-            at += _FIXED[kind]
+        elif kind in FIXED:
+            at += FIXED[kind]
             if at > end:
                 raise WireError(f"field {number} is cut off")
         else:
@@ -82,8 +82,8 @@ def decode_fields(data: bytes) -> Fields:
     return found
 
 
-def _varint_at(data: bytes, at: int) -> tuple[int, int]:
-    """The number, and where it ends."""
+def varint_at(data: bytes | memoryview, at: int) -> tuple[int, int]:
+    """The number, and where it ends. Raises WireError."""
     number = shift = 0
     for byte in data[at : at + _MAX_VARINT]:
         at += 1

@@ -11,15 +11,13 @@ from msgspec import Struct
 
 from kube.store.etcdpb import messages
 from kube.store.kv import MAX_TXN_OPS
+from kube.store.protowire import BYTES, FIXED, VARINT, WireError, varint_at
 
 _STRICT: Final = "grpc.health.v1"
 """The one service whose messages etcd has from Google's library."""
 _SUCCESS: Final = messages.TxnRequest.DESCRIPTOR.fields_by_name["success"].number
 _FAILURE: Final = messages.TxnRequest.DESCRIPTOR.fields_by_name["failure"].number
 _NESTED: Final = messages.RequestOp.DESCRIPTOR.fields_by_name["request_txn"].number
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-"""Wire types."""
-_FIXED: Final = {_FIXED64: 8, _FIXED32: 4}
 
 M = TypeVar("M", bound=Message)
 
@@ -32,10 +30,13 @@ def decode(kind: type[M], body: bytes) -> M:
         if kind.DESCRIPTOR.file.package == _STRICT:
             raise
     message = kind()
-    if isinstance(message, messages.TxnRequest):
-        _fill_txn(message, memoryview(body), MAX_TXN_OPS)
-    else:
-        _fill(message, memoryview(body))
+    try:
+        if isinstance(message, messages.TxnRequest):
+            _fill_txn(message, memoryview(body), MAX_TXN_OPS)
+        else:
+            _fill(message, memoryview(body))
+    except WireError as error:
+        raise DecodeError(str(error)) from None
     return message
 
 
@@ -48,7 +49,7 @@ def _fill(message: Message, body: memoryview) -> None:
     }
     for found in _fields(body):
         field = strings.get(found.number)
-        if field is None or found.wire_type != _LENGTH:
+        if field is None or found.kind != BYTES:
             message.MergeFromString(bytes(found.whole))
             continue
         text = bytes(found.payload).decode(errors="replace")
@@ -65,14 +66,14 @@ def _fill_txn(txn: messages.TxnRequest, body: memoryview, levels: int) -> None:
     branches = {_SUCCESS: txn.success, _FAILURE: txn.failure}
     for found in _fields(body):
         branch = branches.get(found.number)
-        if branch is None or found.wire_type != _LENGTH:
+        if branch is None or found.kind != BYTES:
             txn.MergeFromString(bytes(found.whole))
             continue
         if len(branch) > MAX_TXN_OPS:
             return
         op = branch.add()
         for part in _fields(found.payload):
-            if part.number != _NESTED or part.wire_type != _LENGTH:
+            if part.number != _NESTED or part.kind != BYTES:
                 op.MergeFromString(bytes(part.whole))
                 continue
             op.request_txn.SetInParent()
@@ -80,50 +81,33 @@ def _fill_txn(txn: messages.TxnRequest, body: memoryview, levels: int) -> None:
                 _fill_txn(op.request_txn, part.payload, levels - 1)
 
 
-# ---- protobuf's encoding (protobuf.dev, "Encoding")
-
-
 class _Field(Struct, frozen=True):
     """``whole``: with its tag. ``payload``: of a field with a length, else empty."""
 
     number: int
-    wire_type: int
+    kind: int
     whole: memoryview
     payload: memoryview
 
 
 def _fields(data: memoryview) -> Iterator[_Field]:
-    """Raises DecodeError."""
+    """Raises WireError."""
     at = 0
     while at < len(data):
-        tag, begin = _varint(data, at)
-        wire_type = tag & 7
+        tag, begin = varint_at(data, at)
+        kind = tag & 7
         payload = data[:0]
-        if wire_type == _VARINT:
-            _, end = _varint(data, begin)
-        elif wire_type == _LENGTH:
-            size, begin = _varint(data, begin)
+        if kind == VARINT:
+            _, end = varint_at(data, begin)
+        elif kind == BYTES:
+            size, begin = varint_at(data, begin)
             end = begin + size
             payload = data[begin:end]
-        elif wire_type in _FIXED:
-            end = begin + _FIXED[wire_type]
+        elif kind in FIXED:
+            end = begin + FIXED[kind]
         else:
-            raise DecodeError(f"illegal wire type {wire_type}")
+            raise WireError(f"a field is of kind {kind}")
         if end > len(data):
-            raise DecodeError("unexpected EOF")
-        yield _Field(tag >> 3, wire_type, data[at:end], payload)
+            raise WireError("unexpected EOF")
+        yield _Field(tag >> 3, kind, data[at:end], payload)
         at = end
-
-
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    """The number, and the place behind it."""
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise DecodeError("unexpected EOF")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-    raise DecodeError("integer overflow")
