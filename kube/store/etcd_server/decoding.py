@@ -43,20 +43,20 @@ def decode(kind: type[M], body: bytes) -> M:
 def _fill(message: Message, body: memoryview) -> None:
     """Field by field. A string that is no UTF-8 is no name or address of anything: it stays none with the replacement character in it."""
     strings = {
-        field.number: field
+        field.number: field.name
         for field in message.DESCRIPTOR.fields
         if field.type == FieldDescriptor.TYPE_STRING
     }
     for found in _fields(body):
-        field = strings.get(found.number)
-        if field is None or found.kind != BYTES:
+        name = strings.get(found.number)
+        if name is None or found.kind != BYTES:
             message.MergeFromString(bytes(found.whole))
             continue
         text = bytes(found.payload).decode(errors="replace")
-        if field.is_repeated:
-            getattr(message, field.name).append(text)
+        if isinstance(getattr(message, name), str):
+            setattr(message, name, text)
         else:
-            setattr(message, field.name, text)
+            getattr(message, name).append(text)
 
 
 def _fill_txn(txn: messages.TxnRequest, body: memoryview, levels: int) -> None:
