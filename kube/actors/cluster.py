@@ -8,7 +8,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -115,6 +114,10 @@ class ClusterConfig(Struct, frozen=True, kw_only=True):
             raise ValueError("a data directory is for the store of this process, not for another one")
         if self.etcd_listen is not None and self.store is not None:
             raise ValueError("etcd's API is served from the store of this process, not from another one")
+        if not (self.store is None or isinstance(self.store, (str, Etcd3Config, Store))):
+            raise TypeError(
+                f"a store is an etcd's URL, an Etcd3Config or an object with kube.store.kv.Store's methods, not {self.store!r}"
+            )
 
     def node_configs(self) -> tuple[KubeletConfig, ...]:
         if not isinstance(self.nodes, int):
@@ -285,9 +288,11 @@ class Cluster:
         store = LocalStore(store_config, system.clock, chance.fork("store"), directory=directory)
 
         async def close() -> None:
-            await store.aclose()
-            if directory is not None:
-                directory.close()
+            try:
+                await store.aclose()
+            finally:
+                if directory is not None:
+                    directory.close()
 
         self._closing_store = close
         await start_members(system, store)
@@ -315,13 +320,22 @@ class Cluster:
         path = self.config.data_dir
         if path is None:
             return None
+        opened: list[StoreDirectory] = []
+
+        def work() -> None:
+            opened.append(open_store(Path(path), self.config.replicas, chance.fork("data-dir")))
+
         thread = ThreadSyncer("store-open")
         try:
-            return await thread.run(
-                partial(open_store, Path(path), self.config.replicas, chance.fork("data-dir"))
-            )
+            await thread.run(work)
+        except asyncio.CancelledError:
+            thread.close()
+            for directory in opened:  # the thread does what it has begun
+                directory.close()
+            raise
         finally:
             thread.close()
+        return opened[0]
 
     async def _start_api_server(self, system: ActorSystem, chance: Chance, clock: Clock) -> None:
         config = self.config

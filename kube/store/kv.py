@@ -8,7 +8,7 @@ bytes, revisions are ints that start at 1 (an empty store), a lease of 0 is none
 
 from collections.abc import AsyncIterator, Callable
 from enum import IntEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -503,6 +503,7 @@ class Maintenance(Protocol):
     async def status(self) -> StoreStatus: ...
 
 
+@runtime_checkable
 class Store(KV, Watcher, Leases, Maintenance, Protocol):
     """The whole of what the API server is given."""
 

@@ -234,3 +234,5 @@ def test_settings_are_checked() -> None:
         ClusterConfig(nodes=-1).node_configs()
     with pytest.raises(TypeError):
         Cluster(knobs=3)
+    with pytest.raises(TypeError, match=r"a store is an etcd's URL, .*, not 5"):
+        Cluster(store=5)

@@ -1,5 +1,6 @@
 """A cluster with a data directory: what it keeps, whom it refuses, what it leaves."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -34,6 +35,20 @@ async def test_another_number_of_replicas_is_refused_and_leaves_nothing(tmp_path
     with pytest.raises(DataDirectoryError, match="start it with --replicas 3"):
         await Cluster(nodes=0, data_dir=tmp_path).start()
     assert threading.active_count() == threads
+
+
+async def test_a_start_that_is_cancelled_at_any_moment_leaves_the_directory_free(tmp_path: Path) -> None:
+    """Also while a thread reads it."""
+    threads = threading.active_count()
+    for moment in range(25):
+        cluster = Cluster(nodes=0, replicas=3, data_dir=tmp_path, controllers=(), scheduler=False)
+        starting = asyncio.create_task(cluster.start())
+        await asyncio.wait({starting}, timeout=0.001 * moment)
+        starting.cancel()
+        [outcome] = await asyncio.gather(starting, return_exceptions=True)
+        assert outcome is None or isinstance(outcome, asyncio.CancelledError)
+        await cluster.stop()
+        assert threading.active_count() == threads
 
 
 def test_it_is_for_the_store_of_this_process() -> None:
