@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import operator
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -61,7 +62,9 @@ async def test_a_start_that_is_cancelled_at_any_turn_leaves_nothing(settings) ->
     count = 0
     while await cancelled_after(count, **settings):
         await turns(3)
-        assert left() == before, f"cancelled in turn {count}"
+        now = left()
+        assert all(map(operator.le, now, before)), f"cancelled in turn {count}: {now} after {before}"
+        before = now  # grpc may still be closing what an earlier test of this process has used
         count += 1
     assert count > 20
 
