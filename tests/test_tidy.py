@@ -24,7 +24,7 @@ FORBIDDEN = {
 }
 # Folders of tests that mirror no folder: whole programs and documents, what every kind of store promises, real processes.
 WHOLE = {"conformance", "docs", "e2e", "integration", "simulation", "testdata"}
-WHOLE_STORES = {"store/contract", "store/processes"}
+WHOLE_STORES = {"store/contract", "store/processes", "store/suites"}
 # Packages whose tests lie beside those of the package that holds them.
 BESIDE = {"kube/apiserver/admission/plugins": "tests/apiserver/admission"}
 
