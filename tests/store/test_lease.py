@@ -176,3 +176,29 @@ def test_leases_that_are_gone_leave_nothing_behind(leader: Lessor, now: Now) -> 
     assert len(leader._due) < 3_000
     now.seconds += 10
     assert leader.expire() == [1]
+
+
+def test_the_earliest_is_first_also_after_those_that_are_gone_were_cleared_away(
+    leader: Lessor, now: Now
+) -> None:
+    for lease, ttl in ((1, 1_000), (2, 500), (3, 10)):
+        leader.grant(lease, ttl)
+    for number in range(4, 2_000):
+        leader.grant(number, MAX_TTL)
+        leader.revoke(number)
+    now.seconds += 10
+    assert leader.expire() == [3]
+    now.seconds += 490
+    assert leader.expire() == [3, 2]  # the first has waited for its revocation since
+
+
+def test_who_leads_no_more_knows_no_time(leader: Lessor, now: Now) -> None:
+    leader.grant(1, 10)
+    now.seconds += 4
+    assert leader.remaining(1) == 6
+    leader.demote()
+    leader.grant(2, 10)
+    assert (leader.remaining(1), leader.remaining(2)) == (10, 10)
+    now.seconds += 100
+    assert leader.expire() == []
+    assert (1 in leader, 3 in leader) == (True, False)
