@@ -156,5 +156,6 @@ class ServerProtocol(asyncio.Protocol):
         if output:
             connection.output = []
             transport.write(output[0] if len(output) == 1 else b"".join(output))
+            connection.let_next()
         if connection.closed:
             transport.close()

@@ -186,7 +186,10 @@ async def test_a_quiet_client_that_answers_is_kept(serve: Serve) -> None:
         await watching.create(b"k")
         [protocol] = serving.server._connections
         await until(lambda: protocol.pinged is not None, pause=0.01)  # by the server's clock
-        await until(lambda: protocol.pinged is None, pause=0.01)  # by the client's answer
+        asked = protocol.last_received
+        await until(
+            lambda: protocol.last_received > asked, pause=0.01
+        )  # nothing comes but the client's answers
         await serving.store.put(b"k", b"")
         assert (await watching.read()).events[0].kv.key == b"k"
 
@@ -245,7 +248,7 @@ async def test_who_never_reads_costs_no_more_than_the_bounds(serving: Serving) -
         await asyncio.sleep(0)
     connection = protocol._http2
     waiting = sum(stream.queued for stream in connection.streams.values())
-    assert 0 < waiting < 12_000_000
+    assert 0 < waiting + protocol._transport.get_write_buffer_size() < 30_000_000
     assert (await serving.store.range(b"k")).count == 1
     got = 0
     async with asyncio.timeout(10):

@@ -23,7 +23,7 @@ _RESETS: Final = 1_000
 """Streams that a peer may reset before they were answered, beside as many as were answered."""
 _PING_STRIKES: Final = 2
 _QUEUED: Final = 8_388_608
-"""Bytes that wait on all streams above which ``is_congested``."""
+"""Bytes that wait on all streams, and for the transport, above which ``is_congested``."""
 _IDLE_PING: Final = 7_200.0
 """Seconds between pings that are taken from a peer that has no stream open."""
 
@@ -75,6 +75,8 @@ class Connection:
         """Streams with something to send and a window for it, while the connection has none or its transport is full."""
         self._queued = 0
         """Bytes that wait on all streams."""
+        self._unwritten = 0
+        """Bytes of ``output``, while there is any."""
         self._waiting: deque[Callable[[], bool]] = deque()
         self._send_window = frames.DEFAULT_WINDOW
         self._receive_window = limits.connection_window
@@ -224,12 +226,12 @@ class Connection:
 
     def is_congested(self) -> bool:
         """So much waits to be sent that no more should be made: see ``wait``."""
-        return self._queued > _QUEUED
+        return self._queued + (self._unwritten if self.output else 0) > _QUEUED
 
     def wait(self, turn: Callable[[], bool]) -> None:
         """``turn`` is called when there is room for what its caller would send; False: the caller wants it no more.
 
-        Who has had its turn calls ``let_next`` when it is done.
+        Who has had its turn calls ``let_next`` when it is done, and who writes ``output`` when that is done.
         """
         self._waiting.append(turn)
 
@@ -252,9 +254,12 @@ class Connection:
             stream.unconsumed = 0
 
     def _write(self, data: bytes) -> None:
-        if not self.output and not self._receiving:
-            self._wake()
+        if not self.output:
+            self._unwritten = 0
+            if not self._receiving:
+                self._wake()
         self.output.append(data)
+        self._unwritten += len(data)
         self._ping_strikes = 0
 
     def _offer(self, stream: Stream) -> None:

@@ -51,6 +51,27 @@ def test_a_full_transport_holds_data_back() -> None:
     assert [kind for kind, *_ in peer.got()] == [frames.DATA, frames.HEADERS]
 
 
+def test_what_the_transport_has_not_taken_yet_counts_for_congestion() -> None:
+    """However open the windows are: all that is said in one turn of the loop goes to the transport at its end."""
+    peer = Peer()
+    connection = peer.connection
+    peer.send(setting(Setting.INITIAL_WINDOW_SIZE, 2**31 - 1), window(0, 2**30))
+    answered = 0
+    while not connection.is_congested():
+        assert answered < 20
+        connection.respond(peer.open(2 * answered + 1, END).stream, HEAD, bytes(1_000_000), TAIL)
+        answered += 1
+    assert answered == 9
+    turns: list[str] = []
+    connection.wait(lambda: bool(turns.append("next") or True))
+    connection.let_next()
+    assert not turns
+    connection.output = []
+    connection.let_next()
+    assert turns == ["next"]
+    assert not connection.is_congested()
+
+
 def test_the_client_may_send_as_much_as_was_consumed() -> None:
     peer = Peer(stream_window=1000)
     call = peer.open(1)
