@@ -403,7 +403,8 @@ class Member:
     def _apply(self, entries: list[Entry]) -> None:
         machine, proposals = self.machine, self._proposals
         watches, kv, apply = machine.watches, machine.kv, machine.apply
-        pending = proposals.pending
+        last = entries[-1].index
+        pending = proposals.pending if last > proposals.applied else None
         compacted = kv.compact_revision
         answers: list[tuple[Proposal, object]] = []
         try:
@@ -429,7 +430,9 @@ class Member:
             # Nobody was answered: whoever applies these entries again does that.
             proposals.restore(proposal for proposal, _ in answers)
             raise
-        self.applied_index = entries[-1].index
+        self.applied_index = last
+        if pending is not None:
+            proposals.applied = last
         if watches.touched:
             watches.flush()
         for proposal, result in answers:

@@ -50,11 +50,14 @@ class Proposal:
 class Proposals:
     """Those that leaders of this process have taken. ``retry`` gets the ones that are to be proposed again."""
 
-    __slots__ = ("_retry", "_term", "pending")
+    __slots__ = ("_retry", "_term", "applied", "pending")
 
     def __init__(self, retry: Callable[[Proposal], None]) -> None:
         self.pending: dict[tuple[int, int], Proposal] = {}
         """By term and index; whoever applies the entry takes the proposal out and answers it."""
+        self.applied = 0
+        """The highest index that a member of this process has applied. Whoever applies what is up to there finds it answered: what is
+        committed at an index is the same for all."""
         self._retry = retry
         self._term = 0
         """The newest term of which an entry was applied anywhere."""

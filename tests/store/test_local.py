@@ -30,6 +30,7 @@ from kube.store.kv import (
     Txn,
     optimistic_put_txn,
 )
+from kube.store.proposals import Proposal
 from kube.store.raft.election import become_candidate, become_leader
 from kube.store.replicas import THRIFTY, StoreConfig
 
@@ -231,6 +232,27 @@ async def test_a_client_that_waits_gets_its_answer_from_the_member_that_applies_
     await net.until(lambda: net.leader != 0)
     assert (await put).revision == 2
     assert (await net.store.range(b"k")).kvs[0].version == 1
+
+
+async def test_what_one_member_has_applied_and_answered_no_other_looks_for(cluster: Make) -> None:
+    net = await cluster(3)
+    await net.tick(4)
+    net.paused.update((2, 3))
+    puts = [asyncio.ensure_future(net.store.put(b"k%d" % number, b"v")) for number in range(3)]
+    await net.settle()
+    net.resume(2)
+    await net.settle()
+    assert all(put.done() for put in puts)
+    proposals, leader = net.store.replicas._proposals, net.members[1]
+    assert proposals.applied == leader.applied_index > net.members[3].applied_index
+    planted = Proposal(Put(b"k", b""), 1, None, asyncio.get_running_loop().create_future(), 10)
+    proposals.taken([planted], leader.raft.term, leader.applied_index)
+    net.resume(3)
+    await net.until(lambda: net.members[3].applied_index == leader.applied_index)
+    assert not planted.future.done()
+    proposals.forget(planted)
+    await net.store.put(b"k", b"v")
+    assert proposals.applied == leader.applied_index
 
 
 async def test_without_a_leader_writes_wait_and_are_then_done(cluster: Make) -> None:
