@@ -59,7 +59,13 @@ def save(  # noqa: PLR0917  # click passes them by name
     The directory of one member of several processes has what that member has: where a majority of them is lost for good, save the
     ones that are left, see by status which has most, and restore that.
     """
+    if file.exists() and not file.is_file():
+        raise CommandError(f"{file} is there and no file: name another one")
     if data_dir is not None:
+        if _given("endpoint"):
+            raise click.UsageError(
+                "--endpoint is a store that runs, --data-dir one that does not: give one of them"
+            )
         wanted = _member_of(data_dir, member)
         source = (lambda: _of_directory(data_dir)) if wanted is None else lambda: _of_member(data_dir, wanted)
         run(_save(file, source))
@@ -68,6 +74,12 @@ def save(  # noqa: PLR0917  # click passes them by name
     else:
         run(_save(file, lambda: _of_endpoint(endpoint, cacert, cert, key)))
     click.echo(f"Snapshot saved at {file}")
+
+
+def _given(name: str) -> bool:
+    """Whether the user has written this flag."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
 
 
 async def _save(file: Path, source: Any) -> None:
@@ -100,7 +112,19 @@ async def _of_endpoint(endpoint: str, cacert: str, cert: str, key: str) -> Async
     from kube.store.etcdpb.extra import MissingExtraError, require_etcd_extra  # noqa: PLC0415  # as above
 
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    address = endpoint.partition("://")[2] or endpoint
+    scheme, _, address = endpoint.rpartition("://")
+    if "," in endpoint:
+        raise CommandError(
+            f"{endpoint} is more than one endpoint, and a backup is of one store: name the one to ask"
+        )
+    if scheme not in {"", "http", "https"}:
+        raise CommandError(f"{endpoint} is no endpoint: write HOST:PORT, or http:// or https:// before it")
+    if scheme == "https" and not cacert:
+        raise CommandError(
+            f"{endpoint} is served with TLS: name the authority of its certificate with --cacert"
+        )
+    if scheme == "http" and cacert:
+        raise CommandError(f"{endpoint} is served without TLS, and --cacert is for https://")
     try:
         require_etcd_extra()
         config = parse_url(f"etcd://{address}", ca_file=cacert, cert_file=cert, key_file=key)
@@ -314,6 +338,8 @@ def restore(  # noqa: PLR0917  # as above
     from kube.store.urls import AddressError  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
+    if _given("name") and not initial_cluster:
+        raise click.UsageError("--name is of a member in --initial-cluster: give that too, or neither")
     if replicas and initial_cluster:
         raise click.UsageError(
             "--replicas makes a store of one process, --initial-cluster of several: give one of them"
@@ -331,12 +357,6 @@ def restore(  # noqa: PLR0917  # as above
     except OSError as error:
         raise CommandError(f"cannot restore {error.filename or file}: {error.strerror}") from None
     click.echo(f"Restored {file} to {data_dir}")
-
-
-def _check_new(data_dir: Path) -> None:
-    """Raises CommandError."""
-    if data_dir.exists() and any(data_dir.iterdir()):
-        raise CommandError(f"{data_dir} is not empty: name a directory that is not there yet")
 
 
 class _Reading:
@@ -368,12 +388,11 @@ def _restore_store(file: _Reading, data_dir: Path, replicas: int) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
     from kube.store.backup import restored  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
-    from kube.store.wal.directory import make_store  # noqa: PLC0415  # as above
+    from kube.store.wal.directory import restore_store  # noqa: PLC0415  # as above
 
-    _check_new(data_dir)
     state = file.read().contents.state
     voters = tuple(range(1, replicas + 1))
-    make_store(data_dir, voters, restored(state, ConfState(voters)), Chance.system())
+    restore_store(data_dir, voters, restored(state, ConfState(voters)), Chance.system())
 
 
 def _restore_member(  # noqa: PLR0917  # as the command's
@@ -385,16 +404,14 @@ def _restore_member(  # noqa: PLR0917  # as the command's
     from kube.store.peer.bootstrap import InitialCluster  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
     from kube.store.urls import parse_initial_cluster, parse_urls  # noqa: PLC0415  # as above
-    from kube.store.wal.directory import open_member  # noqa: PLC0415  # as above
-    from kube.store.wal.segment import Identity  # noqa: PLC0415  # as above
+    from kube.store.wal.directory import restore_store  # noqa: PLC0415  # as above
 
     urls = parse_initial_cluster(initial_cluster)
     own = parse_urls(advertised) if advertised else urls.get(name, ())
     InitialCluster(name=name, members=urls, token=token, advertised=own).check()
-    _check_new(data_dir)
     members: tuple[MemberInfo, ...] = initial_members(urls, token)
     voters = tuple(member.id for member in members)
     backup = file.read()
     initial = restored(backup.contents.state, ConfState(voters), members=members)
-    identity = Identity(restored_cluster_id(backup.digest, cluster_id(voters)), member_id(urls[name], token))
-    open_member(data_dir, identity, initial, Chance.system()).close()
+    cluster = restored_cluster_id(backup.digest, cluster_id(voters))
+    restore_store(data_dir, (member_id(urls[name], token),), initial, Chance.system(), cluster_id=cluster)

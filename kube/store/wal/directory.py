@@ -17,18 +17,19 @@ from kube.store import codec
 from kube.store.codec import CodecError
 from kube.store.errors import CorruptError
 from kube.store.raft.messages import Snapshot
-from kube.store.wal.disk import DataDirectoryError, Disk, OsDisk
+from kube.store.wal.disk import LOCK, DataDirectoryError, Disk, OsDisk
 from kube.store.wal.segment import Identity
 from kube.store.wal.storage import Sharing, StorageOptions, WalStorage, first_snapshot
 from kube.store.wal.syncer import Syncer, ThreadSyncer
 
 STORE_FILE = "store.json"
+UNFINISHED = f"{STORE_FILE}.tmp"
 _log = get_logger(__name__)
 
 
 class StoreFile(msgspec.Struct, frozen=True):
     """``members``: ids, sorted. ``complete``: they have all been made. ``standalone``: of the store's members this directory has one,
-    the others are other processes'. ``crc``: of the file as it is with a ``crc`` of 0, so that no damage is taken for an unfinished store,
+    the others are other processes'. ``restoring``: it is being made of a backup, and is none before it is complete. ``crc``: of the file as it is with a ``crc`` of 0, so that no damage is taken for an unfinished store,
     which is made anew.
     """
 
@@ -36,6 +37,7 @@ class StoreFile(msgspec.Struct, frozen=True):
     members: tuple[int, ...]
     complete: bool
     standalone: bool = False
+    restoring: bool = False
     format: int = codec.FORMAT
     crc: int = 0
 
@@ -158,15 +160,31 @@ def open_one(path: Path, member: int, rng: random.Random) -> StoreDirectory:
     return _opened(path, members)
 
 
-def make_store(path: Path, members: tuple[int, ...], snapshot: Snapshot, rng: random.Random) -> None:
-    """A new store in ``path`` whose members all begin with ``snapshot``. Blocks. Raises DataDirectoryError."""
+def restore_store(
+    path: Path, members: tuple[int, ...], snapshot: Snapshot, rng: random.Random, *, cluster_id: int = 0
+) -> None:
+    """A new store in ``path`` whose members all begin with ``snapshot``, that of a backup; with a ``cluster_id`` the member of a store
+    of several processes. Blocks. What was cut short holds no store: it is made anew. Raises DataDirectoryError.
+    """
 
-    def made(disk: Disk, stored: StoreFile | None) -> tuple[dict[int, WalStorage], int]:
-        if stored is not None and stored.complete:
-            raise DataDirectoryError(f"{path} holds a store already: name another directory")
-        return create_members(disk, path, members, snapshot, rng=rng)
+    def made(disk: Disk, _: StoreFile | None) -> tuple[dict[int, WalStorage], int]:
+        return create_members(disk, path, members, snapshot, rng=rng, cluster_id=cluster_id, restoring=True)
 
-    _opened(path, made).close()
+    with _told(path):
+        if not _may_be_restored_to(path):
+            raise DataDirectoryError(f"{path} is not empty: name a directory that is not there yet")
+    _opened(path, made, restores=True).close()
+
+
+def _may_be_restored_to(path: Path) -> bool:
+    """Whether nothing is there, or only what a restore has left that did not come to its end."""
+    if not path.exists():
+        return True
+    there = {each.name for each in path.iterdir()} - {LOCK, UNFINISHED}
+    if STORE_FILE not in there:
+        return not there
+    stored = read_store_file(OsDisk(path))
+    return stored is not None and stored.restoring and not stored.complete
 
 
 def stored_at(path: Path) -> StoreFile | None:
@@ -181,7 +199,7 @@ def stored_at(path: Path) -> StoreFile | None:
 _Members = Callable[[Disk, StoreFile | None], tuple[dict[int, WalStorage], int]]
 
 
-def _opened(path: Path, members: _Members) -> StoreDirectory:
+def _opened(path: Path, members: _Members, *, restores: bool = False) -> StoreDirectory:
     with _told(path):
         if (path / "member" / "wal").is_dir():
             raise DataDirectoryError(
@@ -191,7 +209,12 @@ def _opened(path: Path, members: _Members) -> StoreDirectory:
         disk = OsDisk(path)
         disk.lock()
         try:
-            storages, cluster_id = members(disk, read_store_file(disk))
+            stored = read_store_file(disk)
+            if stored is not None and stored.restoring and not stored.complete and not restores:
+                raise DataDirectoryError(
+                    f"{path} holds what a restore has left that did not come to its end: restore the backup again"
+                )
+            storages, cluster_id = members(disk, stored)
         except BaseException:
             disk.close()
             raise
@@ -242,6 +265,7 @@ def create_members(
     rng: random.Random,
     options: StorageOptions | None = None,
     cluster_id: int = 0,
+    restoring: bool = False,
 ) -> tuple[dict[int, WalStorage], int]:
     """A new store whose members all begin with ``snapshot``, and its id, which is drawn where it is 0. Blocks.
 
@@ -249,7 +273,11 @@ def create_members(
     """
     _clear_unfinished(disk, path)
     stored = StoreFile(
-        cluster_id or rng.getrandbits(64) or 1, members, complete=False, standalone=bool(cluster_id)
+        cluster_id or rng.getrandbits(64) or 1,
+        members,
+        complete=False,
+        standalone=bool(cluster_id),
+        restoring=restoring,
     )
     _write_store_file(disk, stored)
     storages: dict[int, WalStorage] = {}
@@ -299,9 +327,9 @@ def read_store_file(disk: Disk) -> StoreFile | None:
 
 
 def _write_store_file(disk: Disk, stored: StoreFile) -> None:
-    file = disk.create(f"{STORE_FILE}.tmp")
+    file = disk.create(UNFINISHED)
     file.append(msgspec.json.encode(stored.sealed()))
     file.sync()
     file.close()
-    disk.rename(f"{STORE_FILE}.tmp", STORE_FILE)
+    disk.rename(UNFINISHED, STORE_FILE)
     disk.sync_dir()

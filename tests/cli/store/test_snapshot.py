@@ -1,7 +1,9 @@
 """``kube store snapshot``: save, status, restore, and what they refuse."""
 
 import asyncio
+import contextlib
 import json
+import os
 import random
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from kube.store.membership import cluster_id, initial_members
 from kube.store.replicas import StoreConfig
 from kube.store.urls import parse_initial_cluster
 from kube.store.wal.directory import open_store, stored_at
+from kube.store.wal.disk import DataDirectoryError, OsDisk
 from tests.store.servers import kube_store
 
 
@@ -162,6 +165,14 @@ def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) 
     both = run("restore", backup, "--data-dir", new, "--replicas", "3", "--initial-cluster", "a=http://h:1")
     assert (both.exit_code, "give one of them" in both.output) == (2, True)
     assert "cannot read the certificate authority" in refused("save", new, "--cacert", tmp_path / "none")
+    assert "more than one endpoint" in refused("save", new, "--endpoints", "a:1,b:1")
+    assert "no endpoint" in refused("save", new, "--endpoint", "ftp://a:1")
+    assert "with --cacert" in refused("save", new, "--endpoint", "https://a:1")
+    assert "served without TLS" in refused("save", new, "--endpoint", "http://a:1", "--cacert", backup)
+    assert "is there and no file" in refused("save", "", "--data-dir", store)
+    assert "is there and no file" in refused("save", os.devnull, "--data-dir", store)
+    assert "give one of them" in run("save", new, "--data-dir", store, "--endpoint", "a:1").output
+    assert "--initial-cluster" in run("restore", backup, "--data-dir", new, "--name", "b").output
     assert "is not NAME=URL" in refused("restore", backup, "--data-dir", new, "--initial-cluster", "a")
     whole = backup.read_bytes()
     backup.write_bytes(whole[:-1])
@@ -170,6 +181,37 @@ def test_what_can_not_be_done_is_said_in_one_line(backup: Path, tmp_path: Path) 
     backup.write_bytes(whole[:5000] + b"x" + whole[5001:])
     assert "is damaged: its SHA-256 is wrong" in refused("restore", backup, "--data-dir", new)
     assert not new.exists()
+
+
+class _Cut(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_a_restore_that_was_cut_short_is_no_store_and_is_done_again(
+    backup: Path, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After any of the files has its name: an empty store in its place would look like the loss of everything."""
+    new, taken, rename = tmp_path / "new", 0, OsDisk.rename
+    restore = ("restore", backup, "--data-dir", new, "--replicas", "3")
+
+    def renamed(self: OsDisk, old: str, name: str) -> None:
+        nonlocal taken
+        if taken == steps:
+            raise _Cut
+        taken += 1
+        rename(self, old, name)
+
+    with monkeypatch.context() as patch, contextlib.suppress(_Cut):
+        patch.setattr(OsDisk, "rename", renamed)
+        run(*restore)
+    assert taken == min(steps, 8)  # store.json twice, and a snapshot and a segment of each of three members
+    if steps < 8:
+        if steps:  # before that nothing says what it is to be
+            with pytest.raises(DataDirectoryError, match="did not come to its end: restore the backup again"):
+                open_store(new, 3, random.Random(1))
+        assert run(*restore).exit_code == 0
+    assert asyncio.run(write(new, 3, 0)) == 20
 
 
 def test_a_database_without_a_digest_is_taken_when_asked_for(backup: Path, tmp_path: Path) -> None:
