@@ -69,6 +69,8 @@ CHANGE_BYTES = 256
 """What a change of members counts in the log, about."""
 
 
+GIVE_WAY_SECONDS = 10.0
+"""How long a leader that has handed over for want of space, and leads again, keeps the others waiting."""
 HASH_PATIENCE = 60.0
 """Seconds that another member has for the hash of its key space."""
 
@@ -131,6 +133,7 @@ class Standalone(Replicas):
         self._network = network
         self._on_removed = on_removed
         self._told_removed = False
+        self._stays_until = float("-inf")
         first = rng.getrandbits(62)
         self._forwarding = Forwarding(member, network.say, self._proposals, self._not_taken, first)
         self._to_forward: list[Proposal] = []
@@ -494,20 +497,40 @@ class Standalone(Replicas):
     def _swept(self) -> None:
         self._reads.sweep(NoLeaderError if not self._raft_leader else RequestTimeoutError)
         self._forwarding.sweep()
+        self._give_way()
 
-    async def hand_over(self, seconds: float) -> None:
-        """Before a stop: if this member leads, leadership goes to the voter that is furthest, when that takes no longer than this."""
+    def _give_way(self) -> None:
+        """A leader whose disk is full would refuse the writes of all. It hands over, and not soon again: all disks may be full."""
+        now = self._clock.monotonic()
+        if not self._is_full() or now < self._stays_until:
+            return
+        target = self._successor()
+        if target:
+            self._stays_until = now + GIVE_WAY_SECONDS
+            self._log.warning("the disk is full: leadership is handed over", to=f"{target:x}")
+            self._here.submit(TransferLeadership(target))
+
+    def _is_full(self) -> bool:
+        storage = self._here.storage
+        return isinstance(storage, WalStorage) and storage.full
+
+    def _successor(self) -> int:
+        """The connected voter that is furthest; 0 where this member does not lead or there is none."""
         member = self._here.member
         if member is None or not member.leads:
-            return
+            return 0
         voters = member.node.conf_state.voters
         progress = [
             each for each in member.node.status().progress if each.id != self.id and each.id in voters
         ]
         active = [each for each in progress if self._network.active_since(each.id) is not None]
-        if not active:
+        return max(active, key=lambda each: each.match).id if active else 0
+
+    async def hand_over(self, seconds: float) -> None:
+        """Before a stop: if this member leads, leadership goes to the voter that is furthest, when that takes no longer than this."""
+        target = self._successor()
+        if not target:
             return
-        target = max(active, key=lambda each: each.match).id
         self._here.submit(TransferLeadership(target))
         try:
             async with asyncio.timeout(seconds):

@@ -331,6 +331,31 @@ async def test_a_leader_whose_disk_is_full_refuses_what_is_forwarded_and_serves_
     assert (await follower.put(b"k", b"w")).revision == 3
 
 
+async def test_a_leader_whose_disk_is_full_hands_over_to_one_that_has_space(
+    three: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader, follower, _ = await roles(three)
+    monkeypatch.setattr(leader.front, "_is_full", lambda: True)
+    await until(lambda: leader.leader != leader.member_id != 0)
+    await follower.put(b"k", b"v")
+    assert (await leader.range(b"k")).kvs[0].value == b"v"
+
+
+async def test_where_all_disks_are_full_leadership_does_not_go_round_and_round(
+    three: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = tuple(three.stores.values())
+    term = stores[0].front._member.raft.term
+    for store in stores:
+        monkeypatch.setattr(store.front, "_is_full", lambda: True)
+    await until(lambda: stores[0].front._member.raft.term > term)
+    for _ in range(100):
+        for store in stores:
+            store.front._swept()
+        await asyncio.sleep(0)
+    assert stores[0].front._member.raft.term - term <= len(stores)
+
+
 # ---- members
 
 
