@@ -270,7 +270,7 @@ def _key_space(bucket: Bucket, floor: int) -> KVSnapshot:
     """As of the last revision, with the history back to ``floor``, the compacted one."""
     bases: dict[bytes, KeyValue] = {}
     changes: list[KeyValue] = []
-    revision = max(floor, 1)
+    revision = 1
     for place, value in bucket.items():
         revision, deleted = revision_of(place)
         kv = _key_value(place, bytes(value), revision, deleted=deleted)

@@ -86,6 +86,11 @@ def test_what_was_is_what_is_again(requests: list[Any], restored_after: int) -> 
     kv, new = made.kv, again.kv
     assert (new.revision, new.compact_revision) == (kv.revision, kv.compact_revision)
     assert new.live == kv.live
+    freed = StateMachine.restore(made.snapshot(), lambda: 0.0).kv
+    while freed.prune(1000):
+        pass
+    assert {each.key: each for each in new.bases} == {each.key: each for each in freed.bases}
+    assert new.size == freed.size, "nothing comes back that nobody can read"
     for revision in range(max(kv.compact_revision, 1), kv.revision + 1):
         assert new.range(b"\0", b"\0", revision) == kv.range(b"\0", b"\0", revision)
         assert again.hash_kv(revision) == made.hash_kv(revision)
@@ -205,6 +210,16 @@ def test_an_etcd_that_compacted_all_it_had_keeps_its_revision() -> None:
 def test_an_old_etcd_has_fewer_buckets() -> None:
     found = state_of({b"key": {}, b"meta": {}})
     assert found == StateMachine(lambda: 0.0).snapshot()
+
+
+def test_a_newer_etcd_says_more() -> None:
+    """3.6 has the version of its schema; what is not known is passed over."""
+    more: Contents = {
+        b"meta": {b"storageVersion": b"3.6.0"},
+        b"cluster": {b"downgrade": b"{}"},
+        b"new": {b"k": b"v"},
+    }
+    assert state_of({b"key": {}, **more}) == StateMachine(lambda: 0.0).snapshot()
 
 
 def test_a_lease_begins_anew_whatever_was_left() -> None:
