@@ -554,7 +554,7 @@ class Administration(Membership, Protocol):
     def snapshot(self) -> AsyncIterator[bytes]:
         """The whole of the store in pieces of at most 64 KiB: etcd's database as of one revision, then its SHA-256.
 
-        See ``kube.store.backup``. What comes before the SHA-256 is a multiple of 512 bytes long.
+        See ``kube.store.backup.file``. What comes before the SHA-256 is a multiple of 512 bytes long.
         """
         ...
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import AsyncIterator
 
 from kube.base.clock import Clock
-from kube.store.backup import encode_backup
+from kube.store.backup.file import encode_backup
 from kube.store.errors import (
     EmptyKeyError,
     FixedMembersError,

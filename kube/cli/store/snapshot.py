@@ -14,7 +14,7 @@ from kube.cli.errors import CommandError
 from kube.cli.runner import run
 
 if TYPE_CHECKING:
-    from kube.store.backup import Backup
+    from kube.store.backup.file import Backup
     from kube.store.kv import MemberInfo
 
 DEFAULT_ENDPOINT: Final = "127.0.0.1:2379"
@@ -167,7 +167,7 @@ def _member_of(path: Path, given: str | None) -> int | None:
 async def _of_member(path: Path, member: int) -> AsyncIterator[bytes]:
     """Nothing is started: what else the store has acknowledged, nobody here knows."""
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
-    from kube.store.backup import encode_backup, state_of  # noqa: PLC0415  # as above
+    from kube.store.backup.file import encode_backup, state_of  # noqa: PLC0415  # as above
     from kube.store.wal.directory import open_one  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
@@ -232,7 +232,7 @@ def status(file: Path, output: str) -> None:
 
     Each version of a key that is kept counts as one, and so does all else that is in the file.
     """
-    from kube.store.backup import BackupError, backup_status  # noqa: PLC0415  # as above
+    from kube.store.backup.file import BackupError, backup_status  # noqa: PLC0415  # as above
 
     try:
         found = backup_status(file)
@@ -334,7 +334,7 @@ def restore(  # noqa: PLR0917  # as above
     For members in processes of their own, restore the same FILE once for each --name, with the same --initial-cluster.
     """
     from kube.base import logging  # noqa: PLC0415  # as above
-    from kube.store.backup import BackupError  # noqa: PLC0415  # as above
+    from kube.store.backup.file import BackupError  # noqa: PLC0415  # as above
     from kube.store.urls import AddressError  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 
@@ -369,7 +369,7 @@ class _Reading:
 
     def read(self) -> "Backup":
         """Raises CommandError, BackupError, OSError."""
-        from kube.store.backup import read_backup  # noqa: PLC0415  # as above
+        from kube.store.backup.file import read_backup  # noqa: PLC0415  # as above
 
         backup = read_backup(self._file, skip_hash_check=self._skip_hash_check)
         users = backup.contents.users
@@ -386,7 +386,7 @@ class _Reading:
 
 def _restore_store(file: _Reading, data_dir: Path, replicas: int) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
-    from kube.store.backup import restored  # noqa: PLC0415  # as above
+    from kube.store.backup.restore import restored  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above
     from kube.store.wal.directory import restore_store  # noqa: PLC0415  # as above
 
@@ -399,7 +399,7 @@ def _restore_member(  # noqa: PLR0917  # as the command's
     file: _Reading, data_dir: Path, name: str, initial_cluster: str, token: str, advertised: str
 ) -> None:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
-    from kube.store.backup import restored, restored_cluster_id  # noqa: PLC0415  # as above
+    from kube.store.backup.restore import restored, restored_cluster_id  # noqa: PLC0415  # as above
     from kube.store.membership import cluster_id, initial_members, member_id  # noqa: PLC0415  # as above
     from kube.store.peer.bootstrap import InitialCluster  # noqa: PLC0415  # as above
     from kube.store.raft.messages import ConfState  # noqa: PLC0415  # as above

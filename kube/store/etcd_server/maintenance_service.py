@@ -3,7 +3,7 @@
 import re
 from typing import ClassVar, Final
 
-from kube.store.backup import backup_bytes
+from kube.store.backup.file import backup_bytes
 from kube.store.errors import Code, NoLeaderError
 from kube.store.etcd_server.calls import StreamingCall
 from kube.store.etcd_server.service import Service

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from kube.cli.main import kube
 from kube.store.apply import StateMachine, StateSnapshot
-from kube.store.backup import read_backup
+from kube.store.backup.file import read_backup
 from kube.store.kv import DeleteRange, KeyValue, Put, Txn
 from kube.store.wal.directory import open_store
 from tests.store.etcd_server.conftest import Etcdctl, Serve, etcdctl_binary

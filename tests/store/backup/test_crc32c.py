@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kube.store.crc32c import BLOCK_BYTES, crc32c
+from kube.store.backup.crc32c import BLOCK_BYTES, crc32c
 
 _POLYNOMIAL = 0x82F63B78
 

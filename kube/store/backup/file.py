@@ -1,8 +1,7 @@
-"""A store's contents as one stream of bytes: what ``snapshot save`` writes, and a new store begins with.
+"""A backup as a stream of bytes and as a file: a bbolt database, followed by its SHA-256.
 
-It is etcd's own format: a bbolt database, followed by its SHA-256. So etcd's tools look at it and make an etcd of it, and what
-etcd has saved becomes a store of this kind. A store made of a backup has members and an id of its own, as etcd's has (etcd's page
-"Disaster recovery").
+That is what ``snapshot save`` of etcd writes (etcd's page "Disaster recovery"). So etcd's tools look at it and make an etcd of it, and
+what etcd has saved becomes a store of this kind.
 """
 
 import hashlib
@@ -12,14 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from kube.store.apply import StateMachine, StateSnapshot
-from kube.store.bolt.reader import DamagedError, Database, newest_meta
-from kube.store.bolt.writer import BulkWriter
-from kube.store.etcd_schema import KEY, EtcdState, SchemaError, buckets_of, read_state, revision_of
-from kube.store.raft.messages import ConfChange, ConfState, Snapshot
+from kube.store.backup.bolt.reader import DamagedError, Database, newest_meta
+from kube.store.backup.bolt.writer import BulkWriter
+from kube.store.backup.etcd_schema import KEY, EtcdState, SchemaError, buckets_of, read_state, revision_of
+from kube.store.raft.messages import ConfChange, Snapshot
 from kube.store.raft.storage import Storage
 
 BLOCK_BYTES: Final = 512
@@ -156,8 +154,8 @@ def backup_status(path: Path) -> BackupStatus:
 
 
 def _status(database: Database, *, has_digest: bool) -> BackupStatus:
-    from kube.store.crc32c import BLOCK_BYTES as CRC_BYTES  # noqa: PLC0415  # makes tables, which no cluster needs
-    from kube.store.crc32c import crc32c  # noqa: PLC0415  # as above
+    from kube.store.backup.crc32c import BLOCK_BYTES as CRC_BYTES  # noqa: PLC0415  # makes tables, which no cluster needs
+    from kube.store.backup.crc32c import crc32c  # noqa: PLC0415  # as above
 
     crc = keys = revision = size = 0
     waiting: list[bytes | memoryview] = []
@@ -213,27 +211,3 @@ def _damaged(path: Path, error: DamagedError) -> BackupError:
     if not error.offset:
         return BackupError(f"{path} is no backup of this store's or of etcd's: {error.detail}")
     return BackupError(f"{path} is damaged {error}")
-
-
-# ---- restoring
-
-
-def restored_cluster_id(digest: bytes, fresh: int) -> int:
-    """The id of the store that members in processes of their own make of the backup with ``digest``, where ``fresh`` is that of a new one
-    of the same members.
-
-    Their logs all begin at the same entry, with the backup's state: a member that begins with nothing there, or with another
-    backup's, must not take itself for one of them.
-    """
-    found = hashlib.sha256(fresh.to_bytes(8, "big") + digest).digest()
-    return int.from_bytes(found[:8], "big") or 1
-
-
-def restored(state: StateSnapshot, conf: ConfState, **members: object) -> Snapshot:
-    """What the members of a new store begin with: the state of a backup, in the configuration ``conf``.
-
-    ``members`` replaces fields of the StateSnapshot that tell of members. It is at index 1 of term 1, so that a member that joins
-    later with an empty log needs it.
-    """
-    own = msgspec.structs.replace(state, **{"members": (), "removed_members": (), **members})
-    return Snapshot(1, 1, conf, own)

@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from kube.store.bolt.pages import (
+from kube.store.backup.bolt.pages import (
     BRANCH_ELEMENT,
     BUCKET,
     BUCKET_ELEMENT,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kube.store.bolt.pages import BRANCH, FREELIST, LEAF, META, PAGE, PAGE_BYTES, decode_meta
-from kube.store.bolt.reader import Database
-from kube.store.bolt.writer import LEAF_BYTES, BulkWriter
+from kube.store.backup.bolt.pages import BRANCH, FREELIST, LEAF, META, PAGE, PAGE_BYTES, decode_meta
+from kube.store.backup.bolt.reader import Database
+from kube.store.backup.bolt.writer import LEAF_BYTES, BulkWriter
 
 Contents = dict[bytes, dict[bytes, bytes]]
 
@@ -96,7 +96,7 @@ def test_every_page_is_in_one_place_and_none_is_lost(contents: Contents) -> None
 
 
 def _root(database: Database) -> Iterator[tuple[bytes, memoryview, int, int]]:
-    from kube.store.bolt.reader import Bucket as ReadBucket
+    from kube.store.backup.bolt.reader import Bucket as ReadBucket
 
     return ReadBucket(database, database.meta.root, 1, None, 0).elements()
 

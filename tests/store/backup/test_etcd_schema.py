@@ -9,16 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kube.store.apply import StateMachine, StateSnapshot
-from kube.store.bolt.reader import DamagedError, Database
+from kube.store.backup.bolt.reader import DamagedError, Database
+from kube.store.backup.etcd_schema import (
+    SchemaError,
+    Users,
+    buckets_of,
+    read_state,
+    revision_of,
+    sort_in_steps,
+)
 from kube.store.errors import CompactedError
-from kube.store.etcd_schema import SchemaError, Users, buckets_of, read_state, revision_of, sort_in_steps
 from kube.store.kv import Alarm, AlarmType, DeleteRange, KeyValue, MemberInfo, Put, Txn
 from kube.store.lease import LeaseSnapshot
 from kube.store.mvcc.kvstore import NEVER_COMPACTED
 from kube.store.protowire import encode_key_value, int_field
 from kube.store.raft.messages import ConfState, Snapshot
 from kube.store.requests import AlarmAction, AlarmRequest, Compact, LeaseGrantRequest, LeaseRevokeRequest
-from tests.store.bolt.test_writer import Contents, read, written
+from tests.store.backup.bolt.test_writer import Contents, read, written
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
-from kube.store.bolt.pages import (
+from kube.store.backup.bolt.pages import (
     BRANCH,
     BRANCH_ELEMENT,
     BUCKET,

@@ -18,9 +18,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from kube.store.apply import StateSnapshot
-from kube.store.bolt.reader import Bucket, Database
-from kube.store.bolt.writer import STEP
-from kube.store.bolt.writer import Bucket as BucketToWrite
+from kube.store.backup.bolt.reader import Bucket, Database
+from kube.store.backup.bolt.writer import STEP
+from kube.store.backup.bolt.writer import Bucket as BucketToWrite
 from kube.store.kv import Alarm, AlarmType, KeyValue, MemberInfo
 from kube.store.lease import LeaseSnapshot
 from kube.store.mvcc.kvstore import NEVER_COMPACTED, KVSnapshot

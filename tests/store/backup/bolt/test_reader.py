@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kube.store.bolt.pages import (
+from kube.store.backup.bolt.pages import (
     BUCKET,
     BUCKET_ELEMENT,
     LEAF,
@@ -21,7 +21,7 @@ from kube.store.bolt.pages import (
     fnv1a,
     inline_leaf,
 )
-from kube.store.bolt.reader import DamagedError, Database
+from kube.store.backup.bolt.reader import DamagedError, Database
 
 
 def made(page_bytes: int = PAGE_BYTES, **root: bytes) -> bytearray:

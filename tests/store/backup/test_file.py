@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 
 from kube.store.apply import StateMachine, StateSnapshot
-from kube.store.backup import (
+from kube.store.backup.etcd_schema import EtcdState, Users
+from kube.store.backup.file import (
     BLOCK_BYTES,
     PIECE_BYTES,
     BackupError,
@@ -17,12 +18,9 @@ from kube.store.backup import (
     backup_status,
     encode_backup,
     read_backup,
-    restored,
-    restored_cluster_id,
     state_of,
 )
-from kube.store.etcd_schema import EtcdState, Users
-from kube.store.kv import Alarm, AlarmType, MemberInfo, Put
+from kube.store.kv import Alarm, AlarmType, Put
 from kube.store.raft.messages import ConfChange, ConfState, Entry, HardState, Snapshot
 from kube.store.raft.storage import MemoryStorage
 from kube.store.requests import AlarmAction, AlarmRequest, Compact, LeaseGrantRequest
@@ -195,25 +193,6 @@ def test_damage_with_a_right_digest_is_told_with_its_place(backup: Path, whole: 
     for reading in (read_backup, backup_status):
         with pytest.raises(BackupError, match="is damaged at byte 12288: page 3 says that it is page 2"):
             reading(backup)
-
-
-def test_a_store_made_of_it_has_members_of_its_own_and_everything_else() -> None:
-    made = machine()
-    members = (MemberInfo(8, peer_urls=("http://h:1",)),)
-    fresh = restored(made.snapshot(), ConfState((8,)), members=members)
-    assert (fresh.index, fresh.term, fresh.conf) == (1, 1, ConfState((8,)))
-    assert isinstance(fresh.data, StateSnapshot)
-    assert fresh.data.members == members
-    again = StateMachine.restore(fresh.data, lambda: 0.0)
-    assert again.hash_kv() == made.hash_kv()
-    assert again.lessor.ids() == (5,)
-
-
-def test_its_id_is_of_the_backup_and_of_the_members(backup: Path, whole: bytes) -> None:
-    digest = read_backup(backup).digest
-    assert digest == whole[-32:]
-    ids = {restored_cluster_id(each, fresh) for each in (digest, bytes(32)) for fresh in (1, 2)}
-    assert len(ids) == 4
 
 
 def test_a_members_state_is_its_snapshot_and_all_of_its_log() -> None:
