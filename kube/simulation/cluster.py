@@ -13,8 +13,8 @@ from kube.simulation.peers import Fabric
 from kube.simulation.process import CrashPoint, Host, Process, Shape
 from kube.simulation.trace import Trace
 from kube.simulation.witness import SimulatedCrashError, Witness
+from kube.store.administration import MemberInfo
 from kube.store.errors import NoLeaderError, StoreError
-from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
 from kube.store.member import Input, Member
 from kube.store.membership import MemberTable

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from kube.store.administration import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.errors import (
     CompactedError,
     CorruptError,
@@ -19,17 +20,13 @@ from kube.store.errors import (
 )
 from kube.store.key_ranges import KeyRanges
 from kube.store.kv import (
-    Alarm,
-    AlarmType,
     Compare,
     CompareResult,
     CompareTarget,
     DeleteRange,
     DeleteRangeResult,
-    HashKV,
     KeyValue,
     LeaseGrant,
-    MemberInfo,
     OpResult,
     OptimisticResult,
     Put,

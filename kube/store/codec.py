@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from kube.store.administration import MemberInfo
 from kube.store.apply import StateSnapshot
-from kube.store.kv import KeyValue, MemberInfo
+from kube.store.kv import KeyValue
 from kube.store.raft.messages import (
     ConfChange,
     ConfChangeSingle,

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
+from kube.store.administration import HashKV
 from kube.store.errors import CompactedError
-from kube.store.kv import HashKV
 from kube.store.mvcc.hashing import KeySpaceHash
 from kube.store.mvcc.kvstore import KVStore
 

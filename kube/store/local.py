@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator
 
 from kube.base.clock import Clock
+from kube.store.administration import Alarm, HashKV, MemberInfo
 from kube.store.backup.file import encode_backup
 from kube.store.errors import (
     EmptyKeyError,
@@ -18,13 +19,10 @@ from kube.store.errors import (
     MemberNotLearnerError,
 )
 from kube.store.kv import (
-    Alarm,
     DeleteRange,
     DeleteRangeResult,
-    HashKV,
     LeaseGrant,
     LeaseStatus,
-    MemberInfo,
     OptimisticResult,
     Put,
     PutResult,

@@ -14,9 +14,9 @@ from typing import Any, Protocol, TypeAlias
 import msgspec
 
 from kube.base.clock import Clock
+from kube.store.administration import MemberInfo
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.errors import DiskFullError, StoreError
-from kube.store.kv import MemberInfo
 from kube.store.membership import refused
 from kube.store.mvcc.kvstore import finished
 from kube.store.proposals import Proposal, Proposals

@@ -12,6 +12,7 @@ from typing import Self
 import msgspec
 from msgspec.structs import replace
 
+from kube.store.administration import MemberInfo
 from kube.store.errors import (
     MemberExistsError,
     MemberNotFoundError,
@@ -19,7 +20,6 @@ from kube.store.errors import (
     PeerURLExistsError,
     TooManyLearnersError,
 )
-from kube.store.kv import MemberInfo
 from kube.store.raft.messages import NO_NODE, ConfChange, ConfChangeSingle, ConfChangeType
 
 MAX_LEARNERS = 1

@@ -8,8 +8,8 @@ import random
 
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
+from kube.store.administration import MemberInfo
 from kube.store.errors import NotEnoughStartedError, StoreError, UnhealthyClusterError
-from kube.store.kv import MemberInfo
 from kube.store.local import LocalStore
 from kube.store.membership import MemberTable, member_id
 from kube.store.peer.network import PeerNetwork
@@ -25,7 +25,7 @@ PUBLISH_AGAIN = 1.0
 
 
 class StandaloneStore(LocalStore):
-    """Implements ``kv.AdministeredStore`` for one member of several processes."""
+    """Implements ``administration.AdministeredStore`` for one member of several processes."""
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from msgspec.structs import force_setattr
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
+from kube.store.administration import Alarm, AlarmType, MemberInfo
 from kube.store.corruption import find_corrupt
 from kube.store.errors import (
     BadLeaderTransfereeError,
@@ -30,7 +31,7 @@ from kube.store.errors import (
     StoreError,
     TooManyRequestsError,
 )
-from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS, Alarm, AlarmType, MemberInfo
+from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS
 from kube.store.member import Campaign, Input, Member, MemberConfig, TransferLeadership
 from kube.store.membership import cluster_id
 from kube.store.proposals import Proposal, Proposals

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from kube.store.administration import Alarm
 from kube.store.errors import (
     DuplicateKeyError,
     EmptyKeyError,
@@ -16,7 +17,7 @@ from kube.store.errors import (
     ValueProvidedError,
 )
 from kube.store.key_ranges import KeyRanges
-from kube.store.kv import ALL_KEYS_END, Alarm, CompareTarget, DeleteRange, Op, Put, Range, Txn
+from kube.store.kv import ALL_KEYS_END, CompareTarget, DeleteRange, Op, Put, Range, Txn
 
 _OVERHEAD = 64
 """Bytes that a request counts beside its keys and values."""

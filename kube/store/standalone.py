@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from kube.base.clock import Clock
+from kube.store.administration import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.apply import StateMachine
 from kube.store.corruption import differing
 from kube.store.errors import (
@@ -29,7 +30,6 @@ from kube.store.errors import (
     TooManyRequestsError,
 )
 from kube.store.forwarding import Forwarding, take_forward
-from kube.store.kv import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.linearizable import LinearizableReads
 from kube.store.member import ENTRY_BYTES, Campaign, Input, Member, MemberConfig, TransferLeadership
 from kube.store.membership import IN_SYNC, MemberTable

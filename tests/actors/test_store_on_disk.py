@@ -18,8 +18,8 @@ from kube.base.backoff import Backoff
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.administration import Alarm, AlarmType
 from kube.store.errors import DiskFullError
-from kube.store.kv import Alarm, AlarmType
 from kube.store.local import LocalStore
 from kube.store.member import Input
 from kube.store.replicas import StoreConfig

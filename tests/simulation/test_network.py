@@ -12,7 +12,7 @@ from kube.simulation.clocks import SkewedClock
 from kube.simulation.network import CALM, Conditions, SimulatedNetwork
 from kube.simulation.peers import Fabric, PeerEndpoint
 from kube.simulation.trace import Trace
-from kube.store.kv import MemberInfo
+from kube.store.administration import MemberInfo
 from kube.store.membership import MemberTable
 from kube.store.peer.network import PeerDisconnected
 from kube.store.raft.messages import Heartbeat, InstallSnapshot, Snapshot

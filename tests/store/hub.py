@@ -11,7 +11,7 @@ from kube.actors.store_member import StoreMember
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
-from kube.store.kv import MemberInfo
+from kube.store.administration import MemberInfo
 from kube.store.membership import MemberTable
 from kube.store.peer.network import PeerDisconnected, Talk
 from kube.store.raft.messages import InstallSnapshot, Message

@@ -9,20 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kube.store import codec
+from kube.store.administration import Alarm, AlarmType, MemberInfo
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.codec import CodecError, SnapshotDecoder
-from kube.store.kv import (
-    Alarm,
-    AlarmType,
-    Compare,
-    CompareResult,
-    CompareTarget,
-    DeleteRange,
-    MemberInfo,
-    Put,
-    Range,
-    Txn,
-)
+from kube.store.kv import Compare, CompareResult, CompareTarget, DeleteRange, Put, Range, Txn
 from kube.store.membership import MemberTable
 from kube.store.raft.messages import (
     ConfChange,

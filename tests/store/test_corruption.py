@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from kube.store.administration import Alarm, AlarmType, HashKV
 from kube.store.corruption import SEVERAL, differing, find_corrupt
 from kube.store.errors import CorruptError
-from kube.store.kv import Alarm, AlarmType, HashKV
 from kube.store.mvcc.kvstore import KVStore
 
 Make = Callable[..., Awaitable[Any]]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kube.store.administration import MemberInfo
 from kube.store.errors import (
     MemberExistsError,
     MemberNotFoundError,
@@ -12,7 +13,6 @@ from kube.store.errors import (
     StoreError,
     TooManyLearnersError,
 )
-from kube.store.kv import MemberInfo
 from kube.store.membership import (
     MemberTable,
     cluster_id,

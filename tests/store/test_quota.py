@@ -5,18 +5,10 @@ from typing import Any
 
 import pytest
 
+from kube.store.administration import Alarm, AlarmType
 from kube.store.apply import StateMachine
 from kube.store.errors import CorruptError, NoSpaceError
-from kube.store.kv import (
-    Alarm,
-    AlarmType,
-    DeleteRange,
-    LeaseGrant,
-    Put,
-    PutResult,
-    Range,
-    Txn,
-)
+from kube.store.kv import DeleteRange, LeaseGrant, Put, PutResult, Range, Txn
 from kube.store.requests import (
     AlarmAction,
     AlarmRequest,

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from kube.base.clock import FakeClock
+from kube.store.administration import Alarm, AlarmType, MemberInfo
 from kube.store.errors import CorruptError
-from kube.store.kv import Alarm, AlarmType, MemberInfo
 from kube.store.local import LocalStore
 from kube.store.member import Member, Tick
 from kube.store.membership import MemberTable

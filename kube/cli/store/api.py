@@ -14,8 +14,8 @@ from kube.store.urls import Address, AddressError, address_of, checked_url
 
 if TYPE_CHECKING:
     from kube.base.clock import Clock
+    from kube.store.administration import AdministeredStore
     from kube.store.etcd_server.server import EtcdServerConfig
-    from kube.store.kv import AdministeredStore
 
 KEEPALIVE_INTERVAL: Final = 7_200.0
 """Seconds, for an interval of 0: etcd leaves it to grpc then."""

@@ -27,8 +27,8 @@ from kube.cli.store.api import (
     server_config,
     store_limits,
 )
+from kube.store.administration import MemberInfo
 from kube.store.etcd_server.server import EtcdServer
-from kube.store.kv import MemberInfo
 from kube.store.membership import MemberTable
 from kube.store.peer.bootstrap import (
     Asker,

@@ -14,8 +14,8 @@ from kube.cli.errors import CommandError
 from kube.cli.runner import run
 
 if TYPE_CHECKING:
+    from kube.store.administration import MemberInfo
     from kube.store.backup.file import Backup
-    from kube.store.kv import MemberInfo
 
 DEFAULT_ENDPOINT: Final = "127.0.0.1:2379"
 _BACKUP: Final = click.Path(path_type=Path, dir_okay=False)

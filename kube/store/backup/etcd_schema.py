@@ -17,11 +17,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from kube.store.administration import Alarm, AlarmType, MemberInfo
 from kube.store.apply import StateSnapshot
 from kube.store.backup.bolt.reader import Bucket, Database
 from kube.store.backup.bolt.writer import STEP
 from kube.store.backup.bolt.writer import Bucket as BucketToWrite
-from kube.store.kv import Alarm, AlarmType, KeyValue, MemberInfo
+from kube.store.kv import KeyValue
 from kube.store.lease import LeaseSnapshot
 from kube.store.mvcc.kvstore import NEVER_COMPACTED, KVSnapshot
 from kube.store.protowire import (

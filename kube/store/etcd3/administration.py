@@ -1,16 +1,16 @@
-"""etcd's Cluster and Maintenance services, as ``kv.Administration`` has them."""
+"""etcd's Cluster and Maintenance services, as ``administration.Administration`` has them."""
 
 from collections.abc import AsyncIterator
 
 import grpc
 import grpc.aio
 
+from kube.store.administration import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.errors import NotLeaderError
 from kube.store.etcd3.client import CLUSTER, MAINTENANCE, Client
 from kube.store.etcd3.convert import Message
 from kube.store.etcd3.errors import Asked
 from kube.store.etcdpb import messages
-from kube.store.kv import Alarm, AlarmType, HashKV, MemberInfo
 
 _GET, _ACTIVATE, _DEACTIVATE = range(3)
 """AlarmRequest.AlarmAction."""
@@ -18,7 +18,7 @@ _PIECE = 64 * 1024
 
 
 class Administrator:
-    """Implements ``kv.Administration``. What is of one member is asked of the one whose turn it is."""
+    """Implements ``administration.Administration``. What is of one member is asked of the one whose turn it is."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -43,7 +43,7 @@ _LAST_REVISION = (1 << 63) - 1
 
 
 class Etcd3Store(Administrator):
-    """Implements ``kv.AdministeredStore``. Beside the errors of ``kv.py``'s methods each may raise those of ``etcd3.errors``.
+    """Implements ``administration.AdministeredStore``. Beside the errors of ``kv.py``'s methods each may raise those of ``etcd3.errors``.
 
     Errors repeat what etcd says of them and no more: a CompactedError of a range knows the compact revision only where a watch
     or a compaction of this client has told it.

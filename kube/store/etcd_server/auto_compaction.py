@@ -5,8 +5,8 @@ from typing import Final
 
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
+from kube.store.administration import AdministeredStore
 from kube.store.errors import CompactedError, StoreError
-from kube.store.kv import AdministeredStore
 
 REVISION_PERIOD: Final = 300.0
 """Seconds between two looks of mode "revision"."""

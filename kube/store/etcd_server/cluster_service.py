@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
+from kube.store.administration import MemberInfo
 from kube.store.etcd_server.service import Service
 from kube.store.etcdpb import messages
-from kube.store.kv import MemberInfo
 
 
 def member(info: MemberInfo) -> messages.Member:

@@ -7,6 +7,7 @@ in write the same keys, and queue with those that use the services.
 
 from typing import ClassVar, Final
 
+from kube.store.administration import AdministeredStore
 from kube.store.errors import Code
 from kube.store.etcd_server.calls import StreamingCall
 from kube.store.etcd_server.convert import key_value
@@ -14,7 +15,6 @@ from kube.store.etcd_server.service import Service
 from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
 from kube.store.kv import (
-    AdministeredStore,
     Compare,
     CompareResult,
     CompareTarget,

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable
 from typing import ClassVar
 
+from kube.store.administration import AdministeredStore
 from kube.store.errors import Code
 from kube.store.etcd_server.calls import StreamingCall
 from kube.store.etcd_server.service import Service
 from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
-from kube.store.kv import AdministeredStore
 
 
 class HealthService(Service):

@@ -6,10 +6,11 @@ from typing import Final
 from google.protobuf.message import Message
 
 from kube.base.clock import Clock
+from kube.store.administration import AdministeredStore
 from kube.store.errors import LearnerError, NoLeaderError, StoreError
 from kube.store.etcd_server.calls import Admission, Endpoint, Head, StreamingCall
 from kube.store.etcdpb import messages
-from kube.store.kv import AdministeredStore, StoreStatus
+from kube.store.kv import StoreStatus
 
 PERIOD: Final = 0.5
 """Seconds between two looks."""

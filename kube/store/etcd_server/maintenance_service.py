@@ -3,13 +3,13 @@
 import re
 from typing import ClassVar, Final
 
+from kube.store.administration import Alarm, AlarmType
 from kube.store.backup.file import backup_bytes
 from kube.store.errors import Code, NoLeaderError
 from kube.store.etcd_server.calls import StreamingCall
 from kube.store.etcd_server.service import Service
 from kube.store.etcd_server.status import RpcError
 from kube.store.etcdpb import messages
-from kube.store.kv import Alarm, AlarmType
 
 SERVER_VERSION: Final = "3.5.21"
 """The version of etcd whose API and behaviour this is. Clients choose what they ask for by it."""

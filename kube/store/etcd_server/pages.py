@@ -8,10 +8,11 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
 
+from kube.store.administration import AdministeredStore
 from kube.store.errors import StoreError
 from kube.store.etcd_server.http1 import Page
 from kube.store.etcd_server.maintenance_service import SERVER_VERSION
-from kube.store.kv import AdministeredStore, StoreStatus
+from kube.store.kv import StoreStatus
 
 _STATM: Final = Path("/proc/self/statm")
 _METRICS: Final[tuple[tuple[str, str, str, Callable[[StoreStatus], int]], ...]] = (

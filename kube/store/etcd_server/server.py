@@ -12,6 +12,7 @@ from msgspec import Struct
 from kube.base.acceptor import Acceptor
 from kube.base.clock import Clock
 from kube.base.tasks import TaskOwner
+from kube.store.administration import AdministeredStore
 from kube.store.errors import StoppedError
 from kube.store.etcd_server.auth_service import AuthService
 from kube.store.etcd_server.calls import Dispatcher
@@ -28,7 +29,7 @@ from kube.store.etcd_server.pages import pages
 from kube.store.etcd_server.protocol import ServerProtocol
 from kube.store.etcd_server.service import endpoints_of
 from kube.store.etcd_server.watch_service import WatchService
-from kube.store.kv import MAX_REQUEST_BYTES, AdministeredStore
+from kube.store.kv import MAX_REQUEST_BYTES
 
 GRPC_OVERHEAD: Final = 512 * 1024
 """Bytes that a message may be larger than a request may be: etcd's grpcOverheadBytes."""

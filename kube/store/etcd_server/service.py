@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from kube.store.administration import AdministeredStore
 from kube.store.etcd_server.calls import Endpoint
 from kube.store.etcdpb import messages
 from kube.store.etcdpb.descriptors import methods
-from kube.store.kv import AdministeredStore
 
 
 class Service:

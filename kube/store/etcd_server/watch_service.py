@@ -12,20 +12,13 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from kube.base.tasks import TaskOwner
+from kube.store.administration import AdministeredStore
 from kube.store.errors import CompactedError, SlowWatcherError, StoppedError, StoreError
 from kube.store.etcd_server.calls import StreamingCall
 from kube.store.etcd_server.convert import key_value
 from kube.store.etcd_server.service import Service
 from kube.store.etcdpb import messages
-from kube.store.kv import (
-    ALL_KEYS_END,
-    AdministeredStore,
-    Event,
-    EventType,
-    WatchBatch,
-    WatchFilter,
-    WatchStream,
-)
+from kube.store.kv import ALL_KEYS_END, Event, EventType, WatchBatch, WatchFilter, WatchStream
 
 MAX_PENDING: Final = 10_000
 """Events that wait on one stream."""

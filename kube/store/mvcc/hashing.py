@@ -7,8 +7,9 @@ versions, so that it depends on no order: not on that of dicts, nor on whether p
 from struct import Struct
 from zlib import crc32
 
+from kube.store.administration import HashKV
 from kube.store.errors import CompactedError, FutureRevisionError
-from kube.store.kv import HashKV, KeyValue
+from kube.store.kv import KeyValue
 from kube.store.mvcc.kvstore import KVStore
 
 STEP = 1 << 20

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 import msgspec
 
 from kube.base.clock import Clock
+from kube.store.administration import MemberInfo
 from kube.store.codec import CodecError
-from kube.store.kv import MemberInfo
 from kube.store.membership import MemberTable, cluster_id, initial_members, member_id
 from kube.store.peer.connection import ProtocolError
 from kube.store.peer.frames import FrameKind

@@ -4,7 +4,7 @@ from enum import Enum
 
 import msgspec
 
-from kube.store.kv import MemberInfo
+from kube.store.administration import MemberInfo
 
 
 class Channel(Enum):

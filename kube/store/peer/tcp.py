@@ -16,8 +16,8 @@ import msgspec
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
+from kube.store.administration import MemberInfo
 from kube.store.codec import CodecError, encode_snapshot
-from kube.store.kv import MemberInfo
 from kube.store.membership import MemberTable
 from kube.store.peer.connection import Connection, ProtocolError
 from kube.store.peer.frames import FrameKind

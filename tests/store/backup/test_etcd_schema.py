@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kube.store.administration import Alarm, AlarmType, MemberInfo
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.backup.bolt.reader import DamagedError, Database
 from kube.store.backup.etcd_schema import (
@@ -19,7 +20,7 @@ from kube.store.backup.etcd_schema import (
     sort_in_steps,
 )
 from kube.store.errors import CompactedError
-from kube.store.kv import Alarm, AlarmType, DeleteRange, KeyValue, MemberInfo, Put, Txn
+from kube.store.kv import DeleteRange, KeyValue, Put, Txn
 from kube.store.lease import LeaseSnapshot
 from kube.store.mvcc.kvstore import NEVER_COMPACTED
 from kube.store.protowire import encode_key_value, int_field

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+from kube.store.administration import Alarm, AlarmType
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.backup.etcd_schema import EtcdState, Users
 from kube.store.backup.file import (
@@ -20,7 +21,7 @@ from kube.store.backup.file import (
     read_backup,
     state_of,
 )
-from kube.store.kv import Alarm, AlarmType, Put
+from kube.store.kv import Put
 from kube.store.raft.messages import ConfChange, ConfState, Entry, HardState, Snapshot
 from kube.store.raft.storage import MemoryStorage
 from kube.store.requests import AlarmAction, AlarmRequest, Compact, LeaseGrantRequest

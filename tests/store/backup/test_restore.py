@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from kube.store.administration import MemberInfo
 from kube.store.apply import StateMachine, StateSnapshot
 from kube.store.backup.file import encode_backup, read_backup
 from kube.store.backup.restore import restored, restored_cluster_id
-from kube.store.kv import MemberInfo
 from kube.store.raft.messages import ConfState
 from tests.store.backup.test_file import machine, snapshot
 

@@ -19,9 +19,10 @@ from kube.actors.store_member import start_members
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.administration import AdministeredStore
 from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.store import Etcd3Store
-from kube.store.kv import AdministeredStore, prefix_end
+from kube.store.kv import prefix_end
 from kube.store.local import LocalStore
 from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store

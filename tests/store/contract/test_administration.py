@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from kube.store.administration import Alarm, AlarmType, HashKV
 from kube.store.errors import (
     FutureRevisionError,
     MemberNotFoundError,
@@ -12,7 +13,7 @@ from kube.store.errors import (
     StoreError,
 )
 from kube.store.etcd3.store import Etcd3Store
-from kube.store.kv import Alarm, AlarmType, DeleteRange, HashKV, Put, Range, Txn
+from kube.store.kv import DeleteRange, Put, Range, Txn
 from tests.store.contract.conftest import World
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from kube.store.administration import AlarmType
 from kube.store.etcdpb import messages
-from kube.store.kv import AlarmType
 from tests.store.etcd_server.conftest import Caller, Serving
 from tests.store.servers import DEBIAN, DISTRO, etcd
 

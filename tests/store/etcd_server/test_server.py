@@ -10,12 +10,12 @@ from pathlib import Path
 import grpc.aio
 import pytest
 
+from kube.store.administration import Alarm, AlarmType
 from kube.store.etcd_server import server
 from kube.store.etcd_server.http2 import frames
 from kube.store.etcd_server.maintenance_service import SERVER_VERSION
 from kube.store.etcd_server.server import EtcdServerConfig
 from kube.store.etcdpb import messages
-from kube.store.kv import Alarm, AlarmType
 from tests.store.etcd_server.certificates import Authority
 from tests.store.etcd_server.conftest import Caller, Etcdctl, Serve, Serving, Watching, etcdctl_binary
 from tests.store.waiting import until

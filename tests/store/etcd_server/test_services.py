@@ -7,9 +7,10 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from kube.store.administration import Alarm, AlarmType
 from kube.store.etcd_server.maintenance_service import SERVER_VERSION
 from kube.store.etcdpb import messages
-from kube.store.kv import Alarm, AlarmType, Put, Txn
+from kube.store.kv import Put, Txn
 from tests.store.etcd_server.conftest import Caller, Serve, Serving
 
 LOCK, UNLOCK = "/v3lockpb.Lock/Lock", "/v3lockpb.Lock/Unlock"

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kube.store.administration import HashKV
 from kube.store.errors import CompactedError, FutureRevisionError
-from kube.store.kv import HashKV, KeyValue
+from kube.store.kv import KeyValue
 from kube.store.mvcc.hashing import KeySpaceHash, hash_kv
 from kube.store.mvcc.kvstore import KVStore
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from kube.base.clock import SystemClock
-from kube.store.kv import MemberInfo
+from kube.store.administration import MemberInfo
 from kube.store.membership import MemberTable
 from kube.store.peer.bootstrap import (
     Asker,

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kube.store import errors
+from kube.store.administration import MemberInfo
 from kube.store.codec import CodecError
 from kube.store.errors import StoreError
-from kube.store.kv import MemberInfo, Put
+from kube.store.kv import Put
 from kube.store.peer.messages import (
     MAX_BATCH_BYTES,
     Answer,

@@ -13,9 +13,10 @@ import msgspec
 import pytest
 
 from kube.base.clock import SystemClock
+from kube.store.administration import MemberInfo
 from kube.store.apply import StateMachine
 from kube.store.codec import encode_snapshot
-from kube.store.kv import MemberInfo, Put
+from kube.store.kv import Put
 from kube.store.membership import MemberTable
 from kube.store.peer import tcp
 from kube.store.peer.frames import MAX_STRANGERS_FRAME_BYTES, PREAMBLE, FrameKind, encode_frame
