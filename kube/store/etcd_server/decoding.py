@@ -1,20 +1,23 @@
 """From the bytes of a request to its message, as generously as etcd: its library (gogo/protobuf) takes strings that are no UTF-8 and messages
-nested as deep as they like, which protobuf's own for Python refuses.
+nested as deep as they like, which protobuf's own for Python refuses. And as strictly: a field that is known is of its kind, where
+protobuf's own takes one of another kind for a field that it does not know.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, TypeVar
 
-from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.unknown_fields import UnknownFieldSet
 from msgspec import Struct
 
 from kube.store.etcdpb import messages
 from kube.store.kv import MAX_TXN_OPS
 from kube.store.protowire import BYTES, FIXED, VARINT, WireError, varint_at
 
-_STRICT: Final = "grpc.health.v1"
-"""The one service whose messages etcd has from Google's library."""
+_GOOGLES: Final = "grpc.health.v1"
+"""The one service whose messages etcd reads with Google's library."""
 _SUCCESS: Final = messages.TxnRequest.DESCRIPTOR.fields_by_name["success"].number
 _FAILURE: Final = messages.TxnRequest.DESCRIPTOR.fields_by_name["failure"].number
 _NESTED: Final = messages.RequestOp.DESCRIPTOR.fields_by_name["request_txn"].number
@@ -25,10 +28,63 @@ M = TypeVar("M", bound=Message)
 def decode(kind: type[M], body: bytes) -> M:
     """Raises DecodeError for what etcd can't read either."""
     try:
-        return kind.FromString(body)
+        message = kind.FromString(body)
     except DecodeError:
-        if kind.DESCRIPTOR.file.package == _STRICT:
+        if kind.DESCRIPTOR.file.package == _GOOGLES:
             raise
+        message = _decode_slowly(kind, body)
+    else:
+        if not _may_have_unknown(message, body):
+            return message
+        message = kind.FromString(body)
+    if kind.DESCRIPTOR.file.package != _GOOGLES:
+        _check_kinds(message)
+    return message
+
+
+def _may_have_unknown(message: Message, body: bytes) -> bool:
+    """Whether the message, or one within it, may have fields that it does not know. Those within are gone then: without them
+    it is not as long as it came. (So is one that was not encoded as everybody does it.)
+    """
+    if _is_flat(message.DESCRIPTOR):
+        return len(UnknownFieldSet(message)) > 0
+    message.DiscardUnknownFields()
+    return message.ByteSize() != len(body)
+
+
+@cache
+def _is_flat(kind: Descriptor) -> bool:
+    """Whether its messages have no others within."""
+    return all(field.message_type is None for field in kind.fields)
+
+
+def _check_kinds(message: Message) -> None:
+    """Raises DecodeError, in etcd's words, for a field that is known and of another kind."""
+    known = message.DESCRIPTOR.fields_by_number
+    unknowns = UnknownFieldSet(message)
+    for at in range(len(unknowns)):
+        unknown = unknowns[at]
+        field = known.get(unknown.field_number)
+        if field is not None:
+            raise DecodeError(
+                f"proto: wrong wireType = {unknown.wire_type} for field {_name_in_go(field.name)}"
+            )
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for each in (value,) if isinstance(value, Message) else value:
+                _check_kinds(each)
+
+
+def _name_in_go(name: str) -> str:
+    """As protobuf's generator for Go writes it.
+
+    >>> _name_in_go("range_end"), _name_in_go("peerURLs")
+    ('RangeEnd', 'PeerURLs')
+    """
+    return "".join([part[:1].upper() + part[1:] for part in name.split("_")])
+
+
+def _decode_slowly(kind: type[M], body: bytes) -> M:
     message = kind()
     try:
         if isinstance(message, messages.TxnRequest):

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +28,47 @@ def test_a_string_that_is_no_utf_8_holds_the_replacement_character_and_the_rest_
 def test_the_health_service_is_as_strict_as_etcds() -> None:
     with pytest.raises(DecodeError):
         decode(messages.HealthCheckRequest, field(1, NO_TEXT))
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "wrong"),
+    [
+        pytest.param(messages.RangeRequest, b"\x08\x05", "wireType = 0 for field Key", id="in a message"),
+        pytest.param(
+            messages.WatchRequest,
+            field(1, field(1, b"k") + b"\x1a\x01a"),
+            "wireType = 2 for field StartRevision",
+            id="in one within it",
+        ),
+        pytest.param(
+            messages.TxnRequest,
+            field(3, field(2, b"\x10\x05")) + nested_txn(60, PUT),
+            "wireType = 0 for field Value",
+            id="in one that is read the long way",
+        ),
+    ],
+)
+def test_a_known_field_of_another_kind_is_refused(kind: type[Message], body: bytes, wrong: str) -> None:
+    with pytest.raises(DecodeError, match=wrong):
+        decode(kind, body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        (messages.RangeRequest, field(1, b"k")),
+        (messages.WatchRequest, field(1, field(1, b"k") + field(5, b"\0\1"))),
+        (messages.TxnRequest, nested_txn(60, PUT)),
+    ],
+)
+def test_a_field_that_nobody_knows_is_passed_over(kind: type[Message], known: bytes) -> None:
+    found = decode(kind, known + b"\x98\x06\x05")
+    found.DiscardUnknownFields()
+    assert found == decode(kind, known)
+
+
+def test_googles_library_takes_a_field_of_another_kind_for_one_that_it_does_not_know() -> None:
+    assert not decode(messages.HealthCheckRequest, b"\x08\x05").service
 
 
 @pytest.mark.parametrize("levels", [1, 50, 51, MAX_TXN_OPS])

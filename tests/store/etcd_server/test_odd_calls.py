@@ -65,7 +65,35 @@ def ranges() -> Iterator[tuple[str, bytes]]:
         yield "KV/Txn", messages.TxnRequest(success=[{"request_range": wanted}]).SerializeToString()
 
 
+def mistyped() -> Iterator[tuple[str, bytes]]:
+    """Fields that are known, of another kind than they have, alone and within others; and some that nobody knows."""
+    key, number = field(1, b"k"), b"\x10\x05"
+    yield "KV/Range", b"\x08\x05"
+    for value in (
+        number,
+        b"\x15\0\0\0\0",
+        b"\x1a\x00",
+        b"\x13\x14",
+        b"\xfb\x01\x08\x01\xfc\x01",
+        b"\x98\x06\x05",
+    ):
+        yield "KV/Put", key + value
+    yield "KV/Txn", number
+    yield "KV/Txn", field(2, number)
+    yield "KV/Txn", field(2, field(2, key + number))
+    yield "KV/Txn", field(3, field(4, field(2, field(2, key + number)))) + field(2, field(1, key))
+    yield "KV/Txn", field(1, b"\x08\x01\x12\x02\0\0" + field(3, b"k"))
+    yield "KV/Txn", nested_txn(60, PUT) + b"\x18\x01"
+    yield "KV/Txn", nested_txn(45, PUT) + b"\x98\x06\x05"
+    yield "Lease/LeaseGrant", key
+    yield "Lease/LeaseRevoke", b"\x09" + b"\0" * 8
+    yield "Cluster/MemberAdd", b"\x08\x01"
+    yield "Maintenance/Alarm", b"\x12\x01a"
+    yield "Auth/UserGet", NO_TEXT + b"\x08\x01"
+
+
 CALLS = [
+    *mistyped(),
     *ranges(),
     ("KV/Compact", compaction(-1)),
     ("KV/Compact", compaction(0)),
@@ -94,7 +122,8 @@ async def answer(caller: Caller, method: str, request: bytes) -> tuple[str, str 
         response: bytes = await caller.channel.unary_unary(f"/etcdserverpb.{method}")(request)
     except grpc.aio.AioRpcError as error:
         code, words = error.code().name, error.details()
-        return code, "" if code == "INTERNAL" else words  # in the words of the library that reads it
+        in_etcds_words = code != "INTERNAL" or "wrong wireType" in (words or "")
+        return code, words if in_etcds_words else ""  # those of the library that reads it
     return "OK", response[2 + response[1] :]  # behind the header, which begins it
 
 
