@@ -48,8 +48,8 @@ class Subscription:
     def attach(self, store: WatchableStore) -> Watch:
         """Go on at ``store``; ``catch_up`` is to follow."""
         self.detach()
-        if self.next_revision == 0:
-            self.next_revision = store.kv.revision + 1
+        if self.next_revision == 0 or store.kv.compact_revision <= self.next_revision < 0:
+            self.next_revision = store.kv.revision + 1  # -1 is compacted by the first compaction, as in etcd
         self._store = store
         self._watch = store.watch(
             self.key,

@@ -129,8 +129,6 @@ def refusal_of(request: messages.WatchCreateRequest, taken: dict[int, "Watch"]) 
     key, end = watched_range(request)
     if end and end != ALL_KEYS_END and key >= end:
         return EMPTY_RANGE
-    if request.start_revision < 0:
-        return CompactedError.message
     return DUPLICATE_ID if request.watch_id and request.watch_id in taken else ""
 
 
@@ -227,6 +225,8 @@ class WatchSession:
                     self._drop(watch)
                     self._say(await self._answer(watch.id, canceled=True))
             case "progress_request":
+                if not self._watches:
+                    self._say(await self._answer(NO_WATCH))
                 self._request_progress()
             case None:
                 """A request of none of the kinds is passed over, as in etcd."""
@@ -344,8 +344,6 @@ class WatchSession:
 
     def _request_progress(self) -> None:
         """One response for all watches, with the revision up to which all of them are complete."""
-        if not self._watches:
-            return
         self._progress_of = dict.fromkeys(self._watches.values())
         for watch in tuple(self._progress_of):
             if watch.handle is not None:

@@ -8,7 +8,7 @@ import grpc.aio
 import pytest
 
 from kube.store.etcdpb import messages
-from tests.store.etcd_server.conftest import Caller, Serving
+from tests.store.etcd_server.conftest import Caller, Serving, Watching
 from tests.store.servers import DEBIAN, DISTRO, etcd
 
 UNKNOWN = 77
@@ -127,6 +127,18 @@ async def answer(caller: Caller, method: str, request: bytes) -> tuple[str, str 
     return "OK", response[2 + response[1] :]  # behind the header, which begins it
 
 
+async def watches(caller: Caller) -> list[tuple[int, bool, bool, int]]:
+    """What is told of progress without watches, and of watches from revisions below 0."""
+    told: list[messages.WatchResponse] = []
+    for start, responses in ((0, 1), (-1, 1), (-2, 2)):
+        watching = Watching(caller)
+        await watching.request_progress()
+        created = await watching.create(b"a", start_revision=start)
+        told += [created, *[await watching.read() for _ in range(responses)]]
+        watching.call.cancel()
+    return [(each.watch_id, each.created, each.canceled, each.compact_revision) for each in told]
+
+
 @pytest.mark.parametrize("version", [DEBIAN, DISTRO])
 async def test_every_answer_is_etcds(version: str, serving: Serving, tmp_path: Path) -> None:
     server = etcd(version, tmp_path)
@@ -141,10 +153,12 @@ async def test_every_answer_is_etcds(version: str, serving: Serving, tmp_path: P
             assert (await ours("Maintenance/HashKV", never)).compact_revision == (
                 await theirs("Maintenance/HashKV", never)
             ).compact_revision
+            assert await watches(ours) == await watches(theirs)
             for number, (method, request) in enumerate(CALLS):
                 wanted, found = await asyncio.gather(
                     answer(theirs, method, request), answer(ours, method, request)
                 )
                 assert found == wanted, f"call {number}: {method} {request[:80]!r}"
+            assert await watches(ours) == await watches(theirs)
     finally:
         server.kill()

@@ -75,11 +75,6 @@ async def test_many_watches_on_one_stream(serving: Serving, watching: Watching) 
         pytest.param({"watch_id": 7}, DUPLICATE_ID, id="an id that is taken"),
         pytest.param({"range_end": b"a"}, EMPTY_RANGE, id="an end before the key"),
         pytest.param({"range_end": b"k"}, EMPTY_RANGE, id="an end at the key"),
-        pytest.param(
-            {"start_revision": -1},
-            "etcdserver: mvcc: required revision has been compacted",
-            id="a revision below 0",
-        ),
     ],
 )
 async def test_a_watch_that_cannot_be(
@@ -179,9 +174,32 @@ async def test_progress_of_all_comes_after_what_was_before(serving: Serving, wat
     assert not response.events
 
 
-async def test_progress_of_none_is_not_answered(serving: Serving, watching: Watching) -> None:
-    await watching.request_progress()
+async def test_progress_of_none_is_told_too(serving: Serving, watching: Watching) -> None:
+    await serving.store.put(b"a", b"")
+    for _ in range(2):
+        await watching.request_progress()
+        told = await watching.read()
+        assert (told.watch_id, told.header.revision, told.created) == (-1, 2, False)
     assert (await watching.create(b"a")).created
+
+
+@pytest.mark.parametrize(
+    ("start", "compacted", "cancelled_with"), [(-1, 0, None), (-1, 2, 2), (-2, 0, -1), (-9, 2, 2)]
+)
+async def test_a_start_below_zero(
+    serving: Serving, watching: Watching, start: int, compacted: int, cancelled_with: int | None
+) -> None:
+    """As the oldest revision that there can be: until something is compacted, -1 is not older than that, and means now."""
+    await serving.store.put(b"k", b"")
+    if compacted:
+        await serving.store.compact(compacted)
+    assert (await watching.create(b"k", start_revision=start)).created
+    await serving.store.put(b"k", b"")
+    response = await watching.read()
+    if cancelled_with is None:
+        assert seen(response) == [(0, b"k", 3)]
+    else:
+        assert (response.canceled, response.compact_revision) == (True, cancelled_with)
 
 
 async def test_a_request_of_no_kind_is_passed_over(watching: Watching) -> None:
