@@ -110,17 +110,15 @@ STEPS = st.one_of(
 )
 
 
-@pytest.fixture(scope="module")
-def small_crowds() -> Iterator[None]:
-    saved, watchable.CROWD = watchable.CROWD, 1
-    yield
-    watchable.CROWD = saved
-
-
-@pytest.mark.usefixtures("small_crowds")
 @given(st.lists(STEPS, max_size=40))
 @settings(max_examples=400, deadline=None)
 def test_every_watch_sees_its_events_once_and_in_order(steps: list) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watchable, "CROWD", 1)
+        check_history(steps, patch)
+
+
+def check_history(steps: list, patch: pytest.MonkeyPatch) -> None:
     world = World()
     watches = []
     for kind, first, second in steps:
@@ -135,9 +133,8 @@ def test_every_watch_sees_its_events_once_and_in_order(steps: list) -> None:
         elif kind == "pump":
             world.store.pump(first)
         elif kind == "catch up all":
-            few, watchable.FEW = watchable.FEW, first
+            patch.setattr(watchable, "FEW", first)
             world.store.catch_up_all([watch for watch, *_ in watches])
-            watchable.FEW = few
         elif kind == "compact":
             # no further than every watch has come: what happens else is a case of its own, below
             behind = [watch.next_revision for watch, *_, cancelled in watches if cancelled is None]
