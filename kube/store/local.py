@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator
 
 from kube.base.clock import Clock
+from kube.base.logging import get_logger
 from kube.store.administration import Alarm, HashKV, MemberInfo
 from kube.store.backup.file import encode_backup
 from kube.store.errors import (
@@ -58,6 +59,8 @@ from kube.store.requests import (
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
 from kube.store.transport import Transport
 from kube.store.wal.directory import StoreDirectory
+
+_log = get_logger(__name__)
 
 
 class LocalStore:
@@ -298,9 +301,11 @@ class LocalStore:
         await self.replicas.raise_alarm(alarm)
 
     async def disarm(self, alarm: Alarm) -> tuple[Alarm, ...]:
-        result = await self.replicas.propose(AlarmRequest(AlarmAction.DEACTIVATE, alarm), 16)
-        assert isinstance(result, tuple)
-        return result
+        disarmed = await self.replicas.propose(AlarmRequest(AlarmAction.DEACTIVATE, alarm), 16)
+        assert isinstance(disarmed, tuple)
+        for each in disarmed:
+            _log.warning("the alarm is over", member=each.member, alarm=each.type.name)
+        return disarmed
 
     async def snapshot(self) -> AsyncIterator[bytes]:
         """See ``kube.store.backup``: all that was acknowledged before the first piece is asked for. Others have their turns between."""

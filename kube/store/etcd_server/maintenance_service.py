@@ -31,7 +31,10 @@ class MaintenanceService(Service):
     }
 
     async def alarm(self, request: messages.AlarmRequest) -> messages.AlarmResponse:
-        """Raises RpcError for an alarm or an action that etcd does not have."""
+        """Raises RpcError for an alarm or an action that etcd does not have.
+
+        As in etcd, an alarm of no type is none, and one request disarms one alarm of one member: clients list them and disarm each.
+        """
         try:
             wanted = Alarm(request.memberID, AlarmType(request.alarm))
         except ValueError as error:
@@ -41,10 +44,11 @@ class MaintenanceService(Service):
                 each for each in await self.store.alarms() if wanted.type in {AlarmType.NONE, each.type}
             )
         elif request.action == messages.AlarmRequest.ACTIVATE:
-            await self.store.raise_alarm(wanted)
-            alarms = (wanted,)
+            alarms = (wanted,) if wanted.type else ()
+            for each in alarms:
+                await self.store.raise_alarm(each)
         elif request.action == messages.AlarmRequest.DEACTIVATE:
-            alarms = await self.store.disarm(wanted)
+            alarms = await self.store.disarm(wanted) if wanted in await self.store.alarms() else ()
         else:
             raise RpcError(Code.INVALID_ARGUMENT, f"etcdserver: invalid action on alarms: {request.action}")
         return messages.AlarmResponse(

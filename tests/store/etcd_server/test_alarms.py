@@ -50,6 +50,53 @@ async def answers(endpoint: str, alarm: AlarmType) -> list[str]:
         return [*found, await answer(caller, "KV/Put", messages.PutRequest(key=b"k"))]
 
 
+GET, ACTIVATE, DEACTIVATE = range(3)
+ODD = [
+    (ACTIVATE, 0, 0),
+    (ACTIVATE, 0, 77),
+    *((ACTIVATE, 1, 77),) * 2,
+    (ACTIVATE, 1, 78),
+    (ACTIVATE, 2, 77),
+    *((GET, alarm, 0) for alarm in range(3)),
+    (DEACTIVATE, 0, 0),
+    (DEACTIVATE, 1, 0),
+    (DEACTIVATE, 0, 77),
+    (GET, 0, 0),
+    *((DEACTIVATE, 1, 77),) * 2,
+    (GET, 0, 0),
+    (DEACTIVATE, 2, 77),
+    (DEACTIVATE, 1, 78),
+    (GET, 0, 0),
+]
+"""Action, type of alarm, member."""
+
+
+async def odd_answers(endpoint: str) -> list[list[tuple[int, int]]]:
+    async with grpc.aio.insecure_channel(endpoint) as channel:
+        found = []
+        for action, alarm, member in ODD:
+            request = messages.AlarmRequest(action=action, alarm=alarm, memberID=member)
+            answered = await Caller(channel)("Maintenance/Alarm", request)
+            found.append(sorted((each.memberID, each.alarm) for each in answered.alarms))
+        return found
+
+
+async def test_one_alarm_of_one_member_is_disarmed_and_none_of_no_type(
+    serving: Serving, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by etcd 3.5; 3.4 is brought down by an alarm of no type."""
+    server = etcd(DISTRO, tmp_path)
+    await asyncio.to_thread(server.start)
+    try:
+        wanted = await odd_answers(server.endpoint)
+    finally:
+        server.kill()
+    assert await odd_answers(serving.endpoint) == wanted
+    assert "NONE" not in caplog.text
+    over = [record for record in caplog.records if "the alarm is over" in record.getMessage()]
+    assert [record.levelname for record in over] == ["WARNING"] * 3
+
+
 @pytest.mark.parametrize("alarm", [AlarmType.NOSPACE, AlarmType.CORRUPT])
 @pytest.mark.parametrize("version", [DEBIAN, DISTRO])
 async def test_what_an_alarm_refuses(
