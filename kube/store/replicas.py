@@ -26,7 +26,6 @@ from kube.store.errors import (
     NoSpaceError,
     NotLeaderError,
     RequestTimeoutError,
-    RequestTooLargeError,
     StoppedError,
     StoreError,
     TooManyRequestsError,
@@ -39,6 +38,7 @@ from kube.store.raft.config import Config
 from kube.store.raft.messages import ConfChange
 from kube.store.raft.raft import Role
 from kube.store.raft.storage import MemoryStorage, StableStorage
+from kube.store.request_size import check_size
 from kube.store.requests import PUT_GROWTH, AlarmAction, AlarmRequest, Request
 from kube.store.subscriptions import Subscriptions
 from kube.store.transport import InProcessTransport, Transport
@@ -146,6 +146,7 @@ class Replicas:
             AT_ONCE if isinstance(self._transport, InProcessTransport) and directory is None else 0
         )
         self._quorum = config.replicas // 2 + 1
+        self._small = config.max_request_bytes // 2
         self._quota = config.quota_bytes if config.quota_bytes > 0 else math.inf
         self.directory = directory
         self.member_name = "member"
@@ -327,8 +328,8 @@ class Replicas:
         self, request: Request | ConfChange, size: int, notes: Mapping[bytes, object] | None = None
     ) -> object:
         """The result of the request once it is applied. ``size`` in bytes."""
-        if size > self.config.max_request_bytes:
-            raise RequestTooLargeError(size, self.config.max_request_bytes)
+        if size > self._small:
+            check_size(request, size, self.config.max_request_bytes)
         if self.directory is not None:
             self._check_disks(self.directory)
         serving = self.measured

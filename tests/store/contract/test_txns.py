@@ -340,7 +340,17 @@ async def test_a_request_has_a_largest_size(world: World) -> None:
     store = world.store
     half = b"x" * (MAX_REQUEST_BYTES // 2)
     await store.put(world(b"fits"), half)
+    key = world(b"largest")
+    value = b"x" * (
+        MAX_REQUEST_BYTES - len(key) - 40
+    )  # 24 for what etcd's log adds to it, and some for a prefix
+    await store.put(key, value)
+    await store.txn(Txn((), (Put(key, value[10:]),)))
     start = await store.current_revision()
+    with pytest.raises(RequestTooLargeError):
+        await store.put(key, value + b"x" * 18)
+    with pytest.raises(RequestTooLargeError):
+        await store.txn(Txn((), (Put(key, value + b"x" * 10),)))
     with pytest.raises(RequestTooLargeError):
         await store.put(world(b"k"), b"x" * (MAX_REQUEST_BYTES + 1))
     with pytest.raises(RequestTooLargeError):
