@@ -6,7 +6,7 @@ from functools import partial
 from typing import ClassVar, Protocol
 
 from kube.actors.runtime.actor import Actor
-from kube.actors.runtime.errors import MailboxFullError
+from kube.actors.runtime.errors import HopelessError, MailboxFullError
 from kube.actors.runtime.mailbox import MailboxSpec
 from kube.actors.runtime.ref import Ref
 from kube.store.local import LocalStore
@@ -64,13 +64,13 @@ class StoreMember(Actor[Input]):
     async def _begin_on_disk(self) -> None:
         directory = self._store.replicas.directory
         assert directory is not None
-        await self._store.replicas.prepare_member(self._id)
+        await self._while_there(partial(self._store.replicas.prepare_member, self._id))
         storage = self._storage = directory.storages[self._id]
         self._syncer = directory.syncers[self._id]
         write = partial(storage.write_snapshot, syncer=directory.snapshot_syncer)
 
         def start(snapshot: Snapshot) -> None:
-            self.context.tasks.start(write(snapshot), name="snapshot")
+            self.context.tasks.start(self._while_there(partial(write, snapshot)), name="snapshot")
 
         storage.on_snapshot_due(start)
         self._begin()
@@ -86,7 +86,22 @@ class StoreMember(Actor[Input]):
         member = self._member
         assert member is not None
         self._ticked = self._asked_to_prune = False
-        return settle(member, self._syncer) if member.handle(messages) else None
+        if not member.handle(messages):
+            return None
+        if self._storage is None:
+            return settle(member, self._syncer)
+        return self._while_there(partial(settle, member, self._syncer))
+
+    async def _while_there(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Raises HopelessError when the files are gone: their contents can't be made again from what is in memory."""
+        try:
+            await work()
+        except FileNotFoundError as error:
+            directory = self._store.replicas.directory
+            raise HopelessError(
+                f"the data directory {directory.path if directory else ''} was removed, or a part of it, while the "
+                f"store ran: {error.filename} is not there; put it back, or restore a backup, and start again"
+            ) from error
 
     async def _tick(self, submit: Callable[[Input], bool]) -> None:
         """Ticks that a stalled loop or a member that waits for its disk has missed are not made up: they would count as silence of

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from kube.actors.runtime.errors import HopelessError, RestartIntensityError
 from kube.base import descriptors
+from kube.cli.errors import CommandError
 
 T = TypeVar("T")
 
@@ -46,8 +48,8 @@ async def until(
     running: Coroutine[Any, Any, object],
     waiting: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Until ``stopped`` is set, or ``running`` is over, whose error is raised. ``waiting``: what returns when it is set, and does
-    something meanwhile.
+    """Until ``stopped`` is set, or ``running`` is over, whose error is raised: CommandError for actors that failed for good.
+    ``waiting``: what returns when it is set, and does something meanwhile.
     """
     failing = asyncio.ensure_future(running)  # noqa: TID251  # a process of its own; cancelled below
     failing.add_done_callback(lambda _: stopped.set())
@@ -55,5 +57,7 @@ async def until(
         await (stopped.wait() if waiting is None else waiting())
         if failing.done() and not failing.cancelled():
             failing.result()
+    except (HopelessError, RestartIntensityError) as error:  # of which the log has all there is to say
+        raise CommandError(str(error)) from None
     finally:
         failing.cancel()

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import random
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from kube.actors.runtime.errors import HopelessError
 from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.supervision import Supervision
 from kube.actors.runtime.system import ActorSystem
@@ -122,6 +124,23 @@ async def test_snapshots_go_to_disk_while_clients_write_and_the_log_is_cut(tmp_p
     assert f"{0:016x}-{1:016x}.wal" not in names
     async with running(on_disk(tmp_path)) as world:
         assert (await world.store.range(b"r", b"s", count_only=True)).count == 300
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+async def test_a_directory_that_is_removed_ends_the_store_with_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, replicas: int
+) -> None:
+    path = tmp_path / "store"
+    async with running(on_disk(path, replicas), snapshot_entries=100_000) as world:
+        await fill(world.store, b"before", 10)
+        shutil.rmtree(path)
+        filling = asyncio.ensure_future(fill(world.store, b"after", 1_000))
+        with pytest.raises(HopelessError, match=f"the data directory {path} was removed.*restore a backup"):
+            await world.system.wait()
+        filling.cancel()
+        await asyncio.gather(filling, return_exceptions=True)
+    assert "Traceback" not in caplog.text
+    assert "reading the disk anew" not in caplog.text
 
 
 async def test_a_disk_that_fails_once_costs_nothing_that_was_acknowledged() -> None:

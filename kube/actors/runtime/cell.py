@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kube.actors.runtime.actor import Actor
 from kube.actors.runtime.ask import HANDLING, Frame
 from kube.actors.runtime.context import Context
-from kube.actors.runtime.errors import ActorFailedError, ActorStoppedError
+from kube.actors.runtime.errors import ActorFailedError, ActorStoppedError, HopelessError
 from kube.actors.runtime.mailbox import MailboxSpec, make_mailbox
 from kube.actors.runtime.ref import Ref
 from kube.actors.runtime.supervision import Restart
@@ -185,12 +185,16 @@ class Cell(Turns):
         """The actor has failed: stop handling, and leave the rest to the supervisor."""
         log = get_logger(__name__).bind(actor=self.path, **where)
         if self.state not in (State.STARTING, State.RUNNING):
-            log.warning("failed again on its way down", exc_info=error)
+            if not isinstance(error, HopelessError):
+                log.warning("failed again on its way down", exc_info=error)
             return
         self.state = State.RESTARTING
         self.failure = error
         try:
-            log.error("actor failed", exc_info=error)
+            if isinstance(error, HopelessError):
+                log.info("actor failed", reason=str(error))
+            else:
+                log.error("actor failed", exc_info=error)
         finally:  # whatever becomes of the log's lines
             self._tell_supervisor(error)
 

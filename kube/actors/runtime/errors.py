@@ -9,6 +9,7 @@ ActorError
 ├── MailboxFullError          no room, and the sender did not choose to wait
 ├── NameTakenError            two children of one name
 ├── RestartIntensityError     a child failed too often; the failure goes up
+├── HopelessError             no restart would help; the failure goes up at once
 └── StopTimeoutError          actors that did not stop within the deadline
 """
 
@@ -74,6 +75,10 @@ class RestartIntensityError(ActorError):
         super().__init__(f"{path} failed more than {restarts} times within {period:g} s, lastly: {error!r}")
         self.path = path
         self.__cause__ = error
+
+
+class HopelessError(ActorError):
+    """What no new start would mend, in words for the user: it goes up at once, and no traceback is logged."""
 
 
 class StopTimeoutError(ActorError):

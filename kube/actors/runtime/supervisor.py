@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from kube.actors.runtime.errors import ActorStoppedError, NameTakenError, RestartIntensityError
+from kube.actors.runtime.errors import (
+    ActorStoppedError,
+    HopelessError,
+    NameTakenError,
+    RestartIntensityError,
+)
 from kube.actors.runtime.supervision import Restart, Strategy, Supervision
 from kube.actors.runtime.turns import State
 from kube.base.logging import get_logger
@@ -192,14 +197,18 @@ class Supervisor:
             cell.renew()
             await cell.launch()
         except Exception as error:  # noqa: BLE001  # counted and logged as any failure of the child
-            get_logger(__name__).error("restart failed", actor=cell.path, exc_info=error)
+            if not isinstance(error, HopelessError):
+                get_logger(__name__).error("restart failed", actor=cell.path, exc_info=error)
             return error
         cell.supervised = True
         get_logger(__name__).info("restarted", actor=cell.path, restarts=cell.restarts)
         return None
 
     async def _back_off(self, cell: "Cell", failure: BaseException) -> bool:
-        """Wait before the next start. False when there have been too many: the failure goes up."""
+        """Wait before the next start. False when there have been too many, or it would not help: the failure goes up."""
+        if isinstance(failure, HopelessError):
+            self._owner.fail(failure)
+            return False
         plan, system = self._plan, self._owner.system
         now = system.clock.monotonic()
         recent = tuple(at for at in cell.restart_times if now - at < plan.period)

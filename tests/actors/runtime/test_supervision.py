@@ -9,6 +9,7 @@ from kube.actors.runtime.cell import Cell
 from kube.actors.runtime.errors import (
     ActorFailedError,
     ActorStoppedError,
+    HopelessError,
     NameTakenError,
     RestartIntensityError,
 )
@@ -445,6 +446,23 @@ async def test_a_failure_that_reaches_the_root_stops_everything_and_is_raised():
     with pytest.raises(ActorStoppedError):
         system.spawn(lambda: Child("z", log), name="z")
     await system.stop()
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+async def test_what_no_start_would_mend_goes_up_at_once_and_without_a_traceback(strategy, caplog):
+    class Hopeless(Child):
+        def receive(self, message):
+            raise HopelessError("the house is gone")
+
+    log = []
+    plan = Supervision(strategy=strategy, max_restarts=5, backoff=AT_ONCE)
+    system = ActorSystem(clock=FakeClock(), supervision=plan)
+    system.spawn(lambda: Hopeless("x", log), name="x").tell("anything")
+    with pytest.raises(HopelessError, match="the house is gone"):
+        await system.wait()
+    await system.stop()
+    assert log.count("start x") == 1
+    assert "Traceback" not in caplog.text
 
 
 async def test_names_are_unique_among_siblings_and_have_no_slash(system):
