@@ -23,6 +23,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
 
     ``applied``: the index that the dialling member has applied. A member that is behind it may not know yet that the other one
     belongs to the store.
+
+    ``process``: drawn by each process; 0 from one that draws none.
     """
 
     cluster: int
@@ -32,6 +34,7 @@ class Hello(msgspec.Struct, frozen=True, array_like=True):
     urls: tuple[str, ...] = ()
     applied: int = 0
     incarnation: int = 0
+    process: int = 0
 
 
 class Reason(Enum):
@@ -39,6 +42,7 @@ class Reason(Enum):
     MEMBER = "member"
     UNKNOWN = "unknown"
     REMOVED = "removed"
+    TWICE = "twice"
     MALFORMED = "malformed"
 
 

@@ -52,6 +52,10 @@ class Receiver(Protocol):
 
     def admission(self) -> Admission: ...
 
+    def rival(self, hello: Hello) -> Refusal | None:
+        """Why a member that the admission lets in is refused: another process is it already."""
+        ...
+
     def members(self, hello: Hello) -> Members: ...
 
     def admitted(self, incoming: "Incoming") -> None:
@@ -127,7 +131,7 @@ class Incoming:
         except msgspec.DecodeError as error:
             raise CodecError(f"malformed handshake: {error}") from None
         admission = self._receiver.admission()
-        refusal = admission.refusal(hello)
+        refusal = admission.refusal(hello) or self._receiver.rival(hello)
         if refusal is not None:
             self._refuse(connection, refusal)
             return

@@ -21,7 +21,7 @@ from kube.store.codec import CodecError, encode_snapshot
 from kube.store.membership import MemberTable
 from kube.store.peer.connection import Connection, ProtocolError
 from kube.store.peer.frames import FrameKind
-from kube.store.peer.handshake import Admission, Channel, Hello, Members
+from kube.store.peer.handshake import Admission, Channel, Hello, Members, Reason, Refusal
 from kube.store.peer.link import Dialled, Link, RefusedError
 from kube.store.peer.listener import Incoming, Listener, SnapshotHeader
 from kube.store.peer.messages import Encoder, PeerMessage
@@ -34,6 +34,8 @@ KEEP_ALIVE = 0.5
 """Seconds between two pings of a connection."""
 SILENCE = 2.0
 """Seconds of silence after which a connection is taken for cut."""
+RIVAL_SILENCE = 2 * KEEP_ALIVE
+"""Seconds within which a process that runs was heard."""
 SNAPSHOT_TIMEOUT = 60.0
 """Seconds within which one piece of a snapshot must be taken, or its receipt be given."""
 
@@ -64,6 +66,7 @@ class TCPNetwork:
         self._rng = rng
         self.applied = applied
         self._fresh = fresh
+        self._process = rng.getrandbits(63) + 1
         self._incarnations: dict[int, int] = {}
         self._told_removed = removed
         self._client_tls: ssl.SSLContext | None = None if tls is None else tls.client_context()
@@ -167,7 +170,7 @@ class TCPNetwork:
 
     def _hello(self, peer: int, channel: Channel) -> Hello:
         urls = next((each.peer_urls for each in self._table.members if each.id == self.member), ())
-        return Hello(self.cluster, self.member, peer, channel, urls, self.applied())
+        return Hello(self.cluster, self.member, peer, channel, urls, self.applied(), process=self._process)
 
     def _disconnected(self, peer: int) -> None:
         self._deliver(PeerDisconnected(peer))
@@ -192,6 +195,24 @@ class TCPNetwork:
     def admission(self) -> Admission:
         ids = tuple(each.id for each in self._table.members)
         return Admission(self.cluster, self.member, ids, self._table.removed, self.applied())
+
+    def rival(self, hello: Hello) -> Refusal | None:
+        """Two processes with one member's data would else take each other's connections for ever. Who was first stays, as long as it
+        is heard: what a process that has ended leaves behind is silent.
+        """
+        incoming = self._from.get(hello.from_)
+        if incoming is None or incoming.hello is None or incoming.connection is None:
+            return None
+        connection, other = incoming.connection, incoming.hello.process
+        if hello.process in {0, other} or not other or not connection.open:
+            return None
+        if self._clock.monotonic() - connection.heard > RIVAL_SILENCE:
+            return None
+        return Refusal(
+            Reason.TWICE,
+            f"two processes are member {hello.from_:x}, and the other one is connected from {connection.address}: "
+            "stop one of them, and never start a member from a copy of its data directory",
+        )
 
     def members(self, hello: Hello) -> Members:
         known = 0

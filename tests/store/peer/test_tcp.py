@@ -47,7 +47,13 @@ class Node:
     """A network of one member, and what it was delivered."""
 
     def __init__(
-        self, id_: int, *, cluster: int = CLUSTER, tls: PeerTLS | None = None, applied: int = 0
+        self,
+        id_: int,
+        *,
+        cluster: int = CLUSTER,
+        tls: PeerTLS | None = None,
+        applied: int = 0,
+        process: int = 0,
     ) -> None:
         self.id = id_
         self.got: list[object] = []
@@ -58,7 +64,7 @@ class Node:
             cluster=cluster,
             member=id_,
             clock=SystemClock(),
-            rng=random.Random(id_),
+            rng=random.Random(process or id_),
             tls=tls,
             applied=lambda: applied,
             removed=self._remove,
@@ -120,6 +126,28 @@ def beat(number: int, to: int = 2, from_: int = 1) -> Heartbeat:
 
 async def connected(one: Node, two: Node) -> None:
     await until(lambda: one.network.active_since(two.id) is not None)
+
+
+async def test_of_two_processes_that_are_one_member_the_first_stays(
+    pair: tuple[Node, Node], node: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Both are told, once each, who it is and where; when the first is gone the second one takes its place."""
+    one, two = pair
+    copy = await node(1, process=99).listen()
+    meet(copy, two, via={(two.id, copy.id): one.url})
+    await until(lambda: "two processes are member 1" in caplog.text)
+    for number in range(50):
+        one.network.send([beat(number)])
+        await asyncio.sleep(0.02)  # in which the copy tries again and again
+    assert two.of(Heartbeat) == [beat(number) for number in range(50)]
+    assert copy.network.active_since(2) is None
+    said = [each.getMessage() for each in caplog.records if "two processes" in each.getMessage()]
+    assert len(said) == 2, said
+    assert all("is connected from 127.0.0.1:" in each for each in said)
+    assert any("by=127.0.0.1:" in each for each in said), "where the other one is"
+    assert any(f"{two.url} refused" in each for each in said), "the copy is told, too"
+    await one.network.aclose()
+    await connected(copy, two)
 
 
 async def test_what_is_sent_arrives_in_order_with_what_is_said(pair: tuple[Node, Node]) -> None:
