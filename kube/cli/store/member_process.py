@@ -41,6 +41,7 @@ from kube.store.peer.bootstrap import (
     check_new,
 )
 from kube.store.peer.listener import ListenError
+from kube.store.peer.place import check_place, stored_table
 from kube.store.peer.tcp import TCPNetwork
 from kube.store.peer.tls import PeerTLS
 from kube.store.raft.messages import Snapshot
@@ -283,6 +284,11 @@ class _MemberProcess:
         own = Identity(identity.cluster_id, identity.member)
         directory = open_member(path, own, identity.initial, self._chance.fork("directory"))
         self._parts.callback(directory.close)
+        if identity.stored:
+            flags = self._flags
+            urls = parse_urls(flags["initial_advertise_peer_urls"] or flags["listen_peer_urls"])
+            table = stored_table(directory.storages[identity.member])
+            check_place(table, identity.member, flags["name"], urls)
         return directory
 
     async def _memory(self, identity: _Identity) -> MemoryStorage:

@@ -375,3 +375,12 @@ async def test_whom_nobody_added_and_whose_data_is_lost_is_refused(
     await until(lambda: lost.process is not None and lost.process.returncode is None, pause=0.01)
     assert lost.pid != 0
     lost.signal(signal.SIGCONT)
+    third = other(three, leader, stranger, lost)
+    for each in (lost, third):
+        await each.kill()
+    await lost.spawn("--data-dir", str(tmp_path / third.name))
+    async with asyncio.timeout(20):
+        assert await lost.process.wait() == 1
+    said = lost.log.read_text().strip().splitlines()[-1]
+    assert f"Error: the data directory is that of member {third.name} ({third.id:x})" in said
+    assert f"name the --data-dir of {lost.name}" in said
