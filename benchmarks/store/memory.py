@@ -19,8 +19,8 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 
 DESCRIPTION = "each key is put once, by 64 clients; what the log keeps for followers counts too"
 CLIENTS = 64

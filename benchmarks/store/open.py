@@ -22,8 +22,8 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store
 
 DESCRIPTION = "the directory is filled by a process that is gone when the clock starts"

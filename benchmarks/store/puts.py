@@ -23,10 +23,10 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.kv import Compare, CompareResult, CompareTarget, Put, Range, Txn
 from kube.store.local import LocalStore
 from kube.store.member import Member
-from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store
 
 DESCRIPTION = "a leader is elected before the clock starts; keys of 20 B; closed loop; bars are for 256 B and three replicas"

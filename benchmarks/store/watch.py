@@ -15,9 +15,9 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.kv import WatchStream, prefix_end
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 
 DESCRIPTION = "three replicas; every watch is open and read by a task of its own before the clock starts"
 PREFIX = b"/watched/"

@@ -62,11 +62,11 @@ from kube.controllers.nodeipam import cluster_cidr_for
 from kube.controllers.root_ca_certificate_publisher import CONFIG_MAP
 from kube.controllers.serviceaccount import DEFAULT_NAME
 from kube.kubelet.config import KubeletConfig
+from kube.store.config import StoreConfig
 from kube.store.etcd3.config import Etcd3Config, parse_url
 from kube.store.etcdpb.extra import MESSAGES, require_etcd_extra
 from kube.store.kv import Store
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import StoreDirectory, open_store
 from kube.store.wal.syncer import ThreadSyncer
 

@@ -14,13 +14,13 @@ from kube.simulation.process import CrashPoint, Host, Process, Shape
 from kube.simulation.trace import Trace
 from kube.simulation.witness import SimulatedCrashError, Witness
 from kube.store.administration import MemberInfo
+from kube.store.config import StoreConfig
 from kube.store.errors import NoLeaderError, StoreError
 from kube.store.local import LocalStore
 from kube.store.member import Input, Member
 from kube.store.membership import MemberTable
 from kube.store.raft.messages import Message, Snapshot
 from kube.store.reconfiguration import StandaloneStore
-from kube.store.replicas import StoreConfig
 from kube.store.standalone import initial_snapshot
 from kube.store.wal.storage import first_snapshot
 

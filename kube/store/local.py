@@ -12,6 +12,7 @@ from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.store.administration import Alarm, HashKV, MemberInfo
 from kube.store.backup.file import encode_backup
+from kube.store.config import StoreConfig
 from kube.store.errors import (
     EmptyKeyError,
     FixedMembersError,
@@ -41,7 +42,7 @@ from kube.store.kv import (
 from kube.store.lease import least_ttl
 from kube.store.mvcc.hashing import KeySpaceHash
 from kube.store.raft.messages import Snapshot
-from kube.store.replicas import Replicas, StoreConfig
+from kube.store.replicas import Replicas
 from kube.store.requests import (
     AlarmAction,
     AlarmRequest,

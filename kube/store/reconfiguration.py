@@ -9,12 +9,12 @@ import random
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.store.administration import MemberInfo
+from kube.store.config import StoreConfig
 from kube.store.errors import NotEnoughStartedError, StoreError, UnhealthyClusterError
 from kube.store.local import LocalStore
 from kube.store.membership import MemberTable, member_id
 from kube.store.peer.network import PeerNetwork
 from kube.store.raft.messages import ConfChange, ConfChangeSingle, ConfChangeType
-from kube.store.replicas import StoreConfig
 from kube.store.requests import MemberAttributes, size_of
 from kube.store.standalone import CHANGE_BYTES, Standalone
 from kube.store.urls import checked_member_urls

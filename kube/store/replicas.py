@@ -11,13 +11,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from msgspec import Struct
-from msgspec.structs import force_setattr
-
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
 from kube.store.administration import Alarm, AlarmType, MemberInfo
+from kube.store.config import StoreConfig
 from kube.store.corruption import find_corrupt
 from kube.store.errors import (
     BadLeaderTransfereeError,
@@ -30,7 +28,6 @@ from kube.store.errors import (
     StoreError,
     TooManyRequestsError,
 )
-from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS
 from kube.store.member import Campaign, Input, Member, MemberConfig, TransferLeadership
 from kube.store.membership import cluster_id
 from kube.store.proposals import Proposal, Proposals
@@ -38,6 +35,7 @@ from kube.store.raft.config import Config
 from kube.store.raft.messages import ConfChange
 from kube.store.raft.raft import Role
 from kube.store.raft.storage import MemoryStorage, StableStorage
+from kube.store.replica import Replica, refuse
 from kube.store.request_size import check_size
 from kube.store.requests import PUT_GROWTH, AlarmAction, AlarmRequest, Request
 from kube.store.subscriptions import Subscriptions
@@ -55,63 +53,8 @@ AT_ONCE = 16
 """Proposals of somebody who proposes alone that are carried out without a turn of the loop; then everybody else has one."""
 PROGRESS_SWEEPS = 20
 """Quiet sweeps after which a watch with progress_notify gets a bookmark."""
-
-
-QUOTA_BYTES = 2 << 30
-"""etcd's default. Here it is memory that runs out, so the alarm should come first."""
 HASH_PAUSE = 0.02
 """Seconds between two portions of a comparison of hashes, so that it takes about a tenth of the loop's time."""
-
-
-class StoreConfig(Struct, frozen=True, kw_only=True):
-    """``tick`` in seconds of the clock; with ten ticks to an election a stopped leader is replaced in 0.2 to 0.4 s. A single
-    replica waits for nobody: its ticks serve leases and compaction only, and may be longer (0: chosen by that).
-
-    ``request_timeout`` in seconds. ``max_in_flight``: requests that may wait for commit; more wait for these. ``quota_bytes``:
-    what keys and values with their history may come to; 0: no quota. ``corrupt_check``: seconds between two comparisons of the
-    replicas' hashes; 0: none.
-    """
-
-    replicas: int = 1
-    tick: float = 0.0
-    election_ticks: int = 10
-    heartbeat_ticks: int = 2
-    request_timeout: float = 5.0
-    max_request_bytes: int = MAX_REQUEST_BYTES
-    max_txn_ops: int = MAX_TXN_OPS
-    max_in_flight: int = 5_000
-    quota_bytes: int = QUOTA_BYTES
-    corrupt_check: float = 600.0
-    snapshot_entries: int = 10_000
-    catch_up_entries: int = 5_000
-
-    def __post_init__(self) -> None:
-        if self.replicas not in {1, 3, 5}:
-            raise ValueError(f"a store has 1, 3 or 5 replicas, not {self.replicas}")
-        if self.tick <= 0:
-            force_setattr(self, "tick", 0.1 if self.replicas == 1 else 0.02)
-
-
-def _refuse(_: Input) -> bool:
-    return False
-
-
-class Replica:
-    """A place for a member: what outlives it, and the member while it runs."""
-
-    __slots__ = ("at_once", "id", "member", "storage", "submit")
-
-    def __init__(self, id_: int, storage: StableStorage) -> None:
-        self.id = id_
-        self.storage = storage
-        self.member: Member | None = None
-        self.submit: Callable[[Input], bool] = _refuse
-        self.at_once: Callable[[Input], bool] = _refuse
-
-    @property
-    def term(self) -> int:
-        """The newest term this member may have promised anything in."""
-        return self.member.raft.term if self.member is not None else self.storage.hard_state.term
 
 
 class Replicas:
@@ -243,7 +186,7 @@ class Replicas:
             return
         self._transport.detach(member.id)
         replica.member = None
-        replica.submit = replica.at_once = _refuse
+        replica.submit = replica.at_once = refuse
         if self.subscriptions.home is member.machine.watches:
             self.subscriptions.move(None)
         self._elect()

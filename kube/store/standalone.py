@@ -14,6 +14,7 @@ import msgspec
 from kube.base.clock import Clock
 from kube.store.administration import Alarm, AlarmType, HashKV, MemberInfo
 from kube.store.apply import StateMachine
+from kube.store.config import StoreConfig
 from kube.store.corruption import differing
 from kube.store.errors import (
     CompactedError,
@@ -61,7 +62,8 @@ from kube.store.raft.messages import (
 )
 from kube.store.raft.raft import ProposalDroppedError
 from kube.store.raft.storage import MemoryStorage, StableStorage
-from kube.store.replicas import HASH_PAUSE, SWEEP, Replica, Replicas, StoreConfig
+from kube.store.replica import Replica
+from kube.store.replicas import HASH_PAUSE, SWEEP, Replicas
 from kube.store.wal.directory import StoreDirectory
 from kube.store.wal.storage import WalStorage
 

@@ -18,10 +18,10 @@ from kube.simulation.trace import Trace
 from kube.simulation.watchers import WatchClient
 from kube.simulation.witness import Onlooker
 from kube.simulation.workload import Client, Pace
+from kube.store.config import StoreConfig
 from kube.store.errors import CompactedError
 from kube.store.kv import Put
 from kube.store.raft.messages import Snapshot
-from kube.store.replicas import StoreConfig
 from kube.testing.checkers.consistency import check_history
 from kube.testing.checkers.leases import check_gone, check_leases, overtime
 from kube.testing.checkers.raft import RaftChecker, check_hashes

@@ -13,10 +13,11 @@ from kube.actors.store_member import StoreMember, start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.store.apply import StateMachine
+from kube.store.config import StoreConfig
 from kube.store.errors import StoreError
 from kube.store.kv import Put, WatchBatch
 from kube.store.local import LocalStore
-from kube.store.replicas import AT_ONCE, StoreConfig
+from kube.store.replicas import AT_ONCE
 
 
 @pytest.fixture

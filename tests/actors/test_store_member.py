@@ -17,10 +17,10 @@ from kube.base.backoff import Backoff
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.kv import Put, Txn, WatchBatch
 from kube.store.local import LocalStore
 from kube.store.member import RESTORED_AT_ONCE, Input
-from kube.store.replicas import StoreConfig
 from kube.store.requests import OptimisticPut
 from tests.store.waiting import until, waited
 

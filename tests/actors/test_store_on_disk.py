@@ -21,10 +21,10 @@ from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.store.administration import Alarm, AlarmType
+from kube.store.config import StoreConfig
 from kube.store.errors import DiskFullError
 from kube.store.local import LocalStore
 from kube.store.member import Input
-from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import StoreDirectory, open_store
 from kube.store.wal.disk import DataDirectoryError
 from kube.store.wal.log import WalOptions

@@ -9,8 +9,8 @@ from kube.simulation import loop
 from kube.simulation.cluster import SimulatedCluster
 from kube.simulation.process import Shape
 from kube.simulation.trace import Trace
+from kube.store.config import StoreConfig
 from kube.store.raft.messages import Snapshot
-from kube.store.replicas import StoreConfig
 from kube.testing.checkers.raft import RaftChecker
 from kube.testing.checkers.replay import Replay
 

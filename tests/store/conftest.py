@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from kube.base.clock import FakeClock
+from kube.store.config import StoreConfig
 from kube.store.local import LocalStore
 from kube.store.member import Input, Member, Prune, Tick
-from kube.store.replicas import StoreConfig
 
 
 class Cluster:

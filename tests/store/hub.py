@@ -12,12 +12,12 @@ from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.store.administration import MemberInfo
+from kube.store.config import StoreConfig
 from kube.store.membership import MemberTable
 from kube.store.peer.network import PeerDisconnected, Talk
 from kube.store.raft.messages import InstallSnapshot, Message
 from kube.store.raft.storage import StableStorage
 from kube.store.reconfiguration import StandaloneStore
-from kube.store.replicas import StoreConfig
 from kube.store.standalone import Standalone, memory_storage
 from kube.store.transport import Inbox, PeerUnreachable, SnapshotReported
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kube.store.apply import StateSnapshot
+from kube.store.config import StoreConfig
 from kube.store.errors import (
     CompactedError,
     EmptyKeyError,
@@ -32,7 +33,7 @@ from kube.store.kv import (
 )
 from kube.store.proposals import Proposal
 from kube.store.raft.election import become_candidate, become_leader
-from kube.store.replicas import THRIFTY, StoreConfig
+from kube.store.replicas import THRIFTY
 
 Make = Callable[..., Awaitable[Any]]
 

@@ -10,12 +10,12 @@ import pytest
 
 from kube.base.clock import FakeClock
 from kube.store.administration import Alarm, AlarmType, MemberInfo
+from kube.store.config import StoreConfig
 from kube.store.errors import CorruptError
 from kube.store.local import LocalStore
 from kube.store.member import Member, Tick
 from kube.store.membership import MemberTable
 from kube.store.raft.messages import Message
-from kube.store.replicas import StoreConfig
 from kube.store.standalone import Standalone, memory_storage
 
 

@@ -28,6 +28,7 @@ from kube.cli.store.api import (
     store_limits,
 )
 from kube.store.administration import MemberInfo
+from kube.store.config import StoreConfig
 from kube.store.etcd_server.server import EtcdServer
 from kube.store.membership import MemberTable
 from kube.store.peer.bootstrap import (
@@ -47,7 +48,6 @@ from kube.store.peer.tls import PeerTLS
 from kube.store.raft.messages import Snapshot
 from kube.store.raft.storage import MemoryStorage
 from kube.store.reconfiguration import StandaloneStore
-from kube.store.replicas import StoreConfig
 from kube.store.standalone import Standalone, memory_storage
 from kube.store.urls import AddressError, parse_initial_cluster, parse_urls
 from kube.store.wal.directory import StoreDirectory, open_member, stored_at

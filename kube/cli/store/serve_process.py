@@ -27,9 +27,9 @@ from kube.cli.store.api import (
     server_config,
     store_limits,
 )
+from kube.store.config import StoreConfig
 from kube.store.etcd_server.server import EtcdServer
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import StoreDirectory, open_store
 from kube.store.wal.disk import DataDirectoryError
 

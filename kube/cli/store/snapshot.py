@@ -192,8 +192,8 @@ async def _of_directory(path: Path) -> AsyncIterator[bytes]:
     from kube.base.chance import Chance  # noqa: PLC0415  # as above
     from kube.base.clock import SystemClock  # noqa: PLC0415  # as above
     from kube.base.stall import StallGuard  # noqa: PLC0415  # as above
+    from kube.store.config import StoreConfig  # noqa: PLC0415  # as above
     from kube.store.local import LocalStore  # noqa: PLC0415  # as above
-    from kube.store.replicas import StoreConfig  # noqa: PLC0415  # as above
     from kube.store.wal.directory import open_store, stored_at  # noqa: PLC0415  # as above
     from kube.store.wal.disk import DataDirectoryError  # noqa: PLC0415  # as above
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from kube.simulation.history import History, KeepAlive
+from kube.store.config import StoreConfig
 from kube.store.errors import StoreError
 from kube.store.lease import REVOKE_RETRY
-from kube.store.replicas import StoreConfig
 from kube.store.requests import LeaseGrantRequest, LeaseRevokeRequest
 from kube.testing.checkers.replay import Replay
 from kube.testing.checkers.violation import ViolationError

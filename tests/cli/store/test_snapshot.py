@@ -15,9 +15,9 @@ from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.cli.main import kube
+from kube.store.config import StoreConfig
 from kube.store.local import LocalStore
 from kube.store.membership import cluster_id, initial_members
-from kube.store.replicas import StoreConfig
 from kube.store.urls import parse_initial_cluster
 from kube.store.wal.directory import open_store, stored_at
 from kube.store.wal.disk import DataDirectoryError, OsDisk

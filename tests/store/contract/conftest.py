@@ -20,11 +20,11 @@ from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
 from kube.store.administration import AdministeredStore
+from kube.store.config import StoreConfig
 from kube.store.etcd3.config import Etcd3Config
 from kube.store.etcd3.store import Etcd3Store
 from kube.store.kv import prefix_end
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 from kube.store.wal.directory import open_store
 from tests.store.servers import DEBIAN, DISTRO, Server, etcd, kube_members, kube_store, share_a_loop
 

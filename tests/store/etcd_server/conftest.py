@@ -18,11 +18,11 @@ from kube.actors.store_member import start_members
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.etcd_server.server import EtcdServer, EtcdServerConfig
 from kube.store.etcdpb import messages
 from kube.store.etcdpb.descriptors import methods
 from kube.store.local import LocalStore
-from kube.store.replicas import StoreConfig
 from tests.e2e.harness import REPOSITORY, missing
 
 

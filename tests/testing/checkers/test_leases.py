@@ -3,9 +3,9 @@
 import pytest
 
 from kube.simulation.history import History, KeepAlive
+from kube.store.config import StoreConfig
 from kube.store.kv import LeaseGrant
 from kube.store.lease import REVOKE_RETRY
-from kube.store.replicas import StoreConfig
 from kube.store.requests import LeaseGrantRequest, LeaseRevokeRequest
 from kube.testing.checkers.leases import check_gone, check_leases, overtime
 from kube.testing.checkers.replay import Replay
