@@ -16,9 +16,9 @@ from kube.actors.runtime.system import ActorSystem
 from kube.actors.store_member import start_members
 from kube.base.clock import SystemClock
 from kube.base.stall import StallGuard
+from kube.store.config import StoreConfig
 from kube.store.errors import DiskFullError
 from kube.store.local import LocalStore
-from kube.store.config import StoreConfig
 from kube.store.wal.directory import open_store
 
 path, limit, ballast = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
