@@ -6,9 +6,12 @@ under way to itself: the connection comes up after the server is gone, and stays
 """
 
 import asyncio
+import contextlib
+import os
 import ssl
+import sys
 from collections.abc import Callable
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from kube.base import descriptors
 from kube.base.logging import get_logger
@@ -19,6 +22,9 @@ TURN: Final = 1e-6
 
 SILENCE: Final = 10.0
 """Seconds between two lines in the log about connections that were refused."""
+
+_UNTRUSTED: Final = ("CERTIFICATE_VERIFY_FAILED", "PEER_DID_NOT_RETURN_A_CERTIFICATE")
+"""OpenSSL's reasons when it is the client's certificate that is wrong."""
 
 log = get_logger(__name__)
 
@@ -39,12 +45,16 @@ class Acceptor:
         """Seconds that a client has for its handshake, and for the last word of a TLS connection that is closed."""
         self.make = make
         self._tls = tls
+        if tls is not None:
+            known: Any = tls.sslobject_class
+            self._teller = known if isinstance(known, _Teller) else _Teller()
+            tls.sslobject_class = self._teller  # type: ignore[assignment]  # of which wrap_bio wants no more than _create
         self._handshake_timeout = handshake_timeout
         self._shutdown_timeout = shutdown_timeout
         self._server: asyncio.Server | None = None
         self._tasks = TaskOwner("acceptor")
         self._shaking: dict[_Handshake, None] = {}
-        self._said = float("-inf")
+        self._said = self._said_untrusted = float("-inf")
 
     @property
     def address(self) -> tuple[str, int]:
@@ -104,6 +114,8 @@ class Acceptor:
             self._end(handshake)
             return
         loop = asyncio.get_running_loop()
+        self._teller.begin(transport)  # asyncio makes the object in start_tls, uvloop in what that calls soon
+        loop.call_soon(self._teller.begin, transport)
         loop.call_soon(_feed, transport, handshake.taken())  # before what start_tls calls soon
         try:
             secure = await loop.start_tls(
@@ -115,7 +127,7 @@ class Acceptor:
                 ssl_shutdown_timeout=self._shutdown_timeout,
             )
         except OSError as error:
-            log.debug("no TLS handshake", client=transport.get_extra_info("peername"), error=str(error))
+            self._say(transport, error)
             transport.abort()
             self._end(handshake)
             return
@@ -132,6 +144,64 @@ class Acceptor:
         except BaseException:
             transport.abort()
             raise
+
+    def _say(self, transport: asyncio.Transport, error: OSError) -> None:
+        client = transport.get_extra_info("peername")
+        reason = getattr(error, "reason", None)
+        if reason not in _UNTRUSTED:
+            log.debug("no TLS handshake", client=client, error=str(error))
+            return
+        now = asyncio.get_running_loop().time()
+        if now - self._said_untrusted >= SILENCE:
+            self._said_untrusted = now
+            why = getattr(error, "verify_message", "") or "it has none"
+            where = f"{client[0]}:{client[1]}" if isinstance(client, tuple) else str(client)
+            log.warning("a client's certificate is refused", client=where, why=why)
+
+
+class _Teller:
+    """In the place of a context's ``sslobject_class``: makes objects that know whose they are. Of one loop."""
+
+    def __init__(self) -> None:
+        self._next: asyncio.Transport | None = None
+
+    def begin(self, transport: asyncio.Transport) -> None:
+        """The next object is for ``transport``."""
+        self._next = transport
+
+    def _create(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> "_Telling":
+        """What ``SSLContext.wrap_bio`` calls."""
+        made: _Telling = _Telling._create(incoming, outgoing, **options)  # type: ignore[attr-defined]  # noqa: SLF001  # as wrap_bio does
+        made.outgoing = outgoing
+        made.transport, self._next = self._next, None
+        return made
+
+
+class _Telling(ssl.SSLObject):
+    """Tells the client why its handshake has failed: event loops close the connection before they write what TLS has to say of it."""
+
+    outgoing: ssl.MemoryBIO
+    transport: asyncio.Transport | None
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError:
+            if self.transport is not None:
+                _write_now(self.transport, self.outgoing.read())
+            raise
+        self.transport = None
+
+
+def _write_now(transport: asyncio.Transport, data: bytes) -> None:
+    """Past the transport's buffer, which is thrown away with the connection."""
+    if sys.platform == "win32":
+        transport.write(data)
+        return
+    with contextlib.suppress(OSError):  # who is gone, or reads nothing, is not told
+        os.write(transport.get_extra_info("socket").fileno(), data)
 
 
 def _feed(transport: asyncio.Transport, pieces: list[bytes]) -> None:

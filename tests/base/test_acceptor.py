@@ -195,6 +195,38 @@ async def test_a_client_that_speaks_no_tls_is_hung_up_on():
         assert len(listening.made) == 1
 
 
+def refused_handshake(port):
+    """What a client without a certificate is told, at the latest when it reads."""
+    context = ssl.create_default_context(cadata=AUTHORITY.certificate.decode())
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as secure:
+                return str(secure.recv(1))
+        except OSError as error:
+            return str(error)
+
+
+async def refuse_two():
+    context = server_context(PAIR, AUTHORITY.certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    acceptor = Acceptor(asyncio.Protocol, context)
+    await acceptor.listen("127.0.0.1", 0)
+    told = [await asyncio.to_thread(refused_handshake, acceptor.address[1]) for _ in range(2)]
+    await acceptor.aclose()
+    return told
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_client_whose_certificate_is_refused_is_told_why(loop, caplog):
+    factory = asyncio.new_event_loop if loop == "asyncio" else pytest.importorskip(loop).new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        told = runner.run(refuse_two())
+    assert all("CERTIFICATE_REQUIRED" in each for each in told), told
+    (said,) = [each.getMessage() for each in caplog.records if "certificate is refused" in each.getMessage()]
+    assert "client=127.0.0.1:" in said
+    assert "it has none" in said
+
+
 async def test_a_client_has_so_long_for_its_handshake():
     async with Listening(tls=True, handshake_timeout=0.05) as listening:
         reader, writer = await asyncio.open_connection("127.0.0.1", listening.port)

@@ -91,7 +91,9 @@ async def test_a_port_for_the_pages_alone(serving: Serving) -> None:
 # ---- TLS
 
 
-async def test_tls_with_client_certificates(serve: Serve, etcdctl_version: str, tmp_path: Path) -> None:
+async def test_tls_with_client_certificates(
+    serve: Serve, etcdctl_version: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     authority, stranger = Authority(tmp_path, "authority"), Authority(tmp_path, "stranger")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.file))
     context.load_cert_chain(*authority.pair("server"))
@@ -111,6 +113,11 @@ async def test_tls_with_client_certificates(serve: Serve, etcdctl_version: str, 
         client(None)("get", "k"), client(stranger.pair("other"))("get", "k")
     )
     assert (without.code, other.code) == (1, 1)
+    for each in (without, other) if etcdctl_version == "3.5" else ():  # the older one keeps it to itself
+        assert "remote error: tls:" in each.err, "it is told why"
+    said = [each.getMessage() for each in caplog.records if "certificate is refused" in each.getMessage()]
+    assert len(said) == 1, "however often they try"
+    assert "client=127.0.0.1:" in said[0]
     assert (await friend("get", "k")).out == "k\nv\n"
 
 
