@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from kube.api.types.core_v1 import Node
-from kube.apimachinery.errors import is_not_found, is_server_timeout, is_timeout
+from kube.apimachinery.errors import is_conflict, is_invalid, is_not_found, is_server_timeout, is_timeout
 from kube.client.events import NORMAL
 from kube.client.lister import Lister
 from kube.controllers.framework import Environment, Result, Watch
@@ -84,6 +84,11 @@ class NodeIpamConfig(Struct, frozen=True):
     cluster_cidrs: tuple[tuple[str, int], ...] = ((SMALL, 24),)
 
 
+def _is_another_by_now(error: Exception) -> bool:
+    """The node was deleted and another one of its name made: a uid can't be changed."""
+    return is_conflict(error) or (is_invalid(error) and "metadata.uid" in str(error))
+
+
 class NodeIpamController:
     """One key is the name of a node that has no CIDR yet."""
 
@@ -144,7 +149,7 @@ class NodeIpamController:
             self._given.pop(node.metadata.uid, None)
             if not (is_timeout(error) or is_server_timeout(error)):  # then it may have been written
                 self._release(taken)
-            if is_not_found(error):
+            if is_not_found(error) or _is_another_by_now(error):  # of which the cache tells soon
                 return Result()
             raise
         return Result()

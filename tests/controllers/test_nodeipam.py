@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from running import start
 
 from kube.api.types.core_v1 import Node
+from kube.apimachinery.errors import ApiError
 from kube.controllers.nodeipam import CidrSet, NodeIpamConfig, NodeIpamController, cluster_cidr_for
 
 
@@ -83,3 +84,42 @@ async def test_each_node_gets_a_range_of_its_own(cluster):
     await cluster.client.delete(Node, "b")
     await cluster.node("d")
     assert len(await cluster.until(ranges)) == 4
+
+
+class Replacing:
+    """A client; before its first patch somebody deletes the node and makes another one of that name."""
+
+    def __init__(self, cluster, client):
+        self.cluster = cluster
+        self.client = client
+        self.refused = []
+
+    async def patch(self, kind, name, patch):
+        if not self.refused:
+            await self.cluster.client.delete(Node, name)
+            await self.cluster.node(name)
+        try:
+            return await self.client.patch(kind, name, patch)
+        except ApiError as error:
+            self.refused.append(error.reason)
+            raise
+
+
+async def test_a_node_that_is_another_one_by_now_gets_its_range_without_a_fuss(cluster, caplog):
+    clients = []
+
+    class Meanwhile(NodeIpamController):
+        def __init__(self, environment):
+            super().__init__(environment, NodeIpamConfig((("10.0.0.0/24", 24),)))
+            clients.append(Replacing(cluster, self._client))
+            self._client = clients[0]
+
+    await start(cluster, nodeipam=Meanwhile)
+    await cluster.node("a")
+
+    async def ranges():
+        return (await cluster.client.get(Node, "a")).spec.pod_cidrs
+
+    assert await cluster.until(ranges) == ("10.0.0.0/24",), "the only one there is was given back"
+    assert len(clients[0].refused) == 1
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
