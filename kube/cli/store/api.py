@@ -201,7 +201,7 @@ def server_config(flags: dict[str, Any]) -> "EtcdServerConfig":
     """Raises CommandError."""
     from kube.store.etcd_server.http2.connection import Limits  # noqa: PLC0415  # as above
     from kube.store.etcd_server.server import EtcdServerConfig  # noqa: PLC0415  # as above
-    from kube.store.kv import MAX_REQUEST_BYTES  # noqa: PLC0415  # as above
+    from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS  # noqa: PLC0415  # as above
 
     streams = flags["max_concurrent_streams"] or Limits().max_concurrent_streams
     return EtcdServerConfig(
@@ -209,6 +209,7 @@ def server_config(flags: dict[str, Any]) -> "EtcdServerConfig":
             max_concurrent_streams=streams, min_ping_interval=seconds(flags["grpc_keepalive_min_time"])
         ),
         max_request_bytes=flags["max_request_bytes"] or MAX_REQUEST_BYTES,
+        max_txn_ops=flags["max_txn_ops"] or MAX_TXN_OPS,
         keepalive_interval=seconds(flags["grpc_keepalive_interval"]) or KEEPALIVE_INTERVAL,
         keepalive_timeout=max(1.0, seconds(flags["grpc_keepalive_timeout"])),
     )

@@ -21,6 +21,7 @@ from kube.store.etcd_server.http2.frames import ErrorCode
 from kube.store.etcd_server.http2.hpack import Headers, encode
 from kube.store.etcd_server.http2.stream import Stream
 from kube.store.etcd_server.status import DEADLINE_EXCEEDED, RpcError, percent_encoded, status_of
+from kube.store.kv import MAX_TXN_OPS
 
 PREFIX: Final = 5
 """Bytes before each message: whether it is compressed, and its length."""
@@ -78,13 +79,19 @@ class Dispatcher:
     """What all connections of a server share."""
 
     def __init__(
-        self, endpoints: Mapping[str, Endpoint], tasks: TaskOwner, admission: Admission, max_message: int
+        self,
+        endpoints: Mapping[str, Endpoint],
+        tasks: TaskOwner,
+        admission: Admission,
+        max_message: int,
+        max_txn_ops: int = MAX_TXN_OPS,
     ) -> None:
         """``max_message``: bytes of a request."""
         self.endpoints = endpoints
         self.tasks = tasks
         self.admission = admission
         self.max_message = max_message
+        self.max_txn_ops = max_txn_ops
         self.streaming: dict[StreamingCall, None] = {}
         """Those that run."""
         self.log = get_logger(__name__)
@@ -268,7 +275,7 @@ class UnaryCall(_Call):
         endpoint, dispatcher = self.endpoint, self.dispatcher
         try:
             try:
-                request = decode(endpoint.request, body[PREFIX:])
+                request = decode(endpoint.request, body[PREFIX:], dispatcher.max_txn_ops)
             except DecodeError as error:
                 raise RpcError(Code.INTERNAL, f"grpc: error unmarshalling request: {error}") from None
             if dispatcher.admission.needs_check(self.head):

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from kube.store.errors import Code, DuplicateKeyError, KeyNotFoundError, StoreError
+from kube.store.errors import Code, DuplicateKeyError, KeyNotFoundError, StoreError, TooManyOpsError
 from kube.store.etcdpb import messages
 from kube.store.kv import (
     MAX_TXN_OPS,
@@ -117,31 +117,34 @@ def op(request: messages.RequestOp) -> Range | Put | DeleteRange | None:
     return None
 
 
-def txn_op(request: messages.TxnRequest) -> Txn:
-    """Raises KeyNotFoundError for an operation that is none, as etcd does, or what is wrong with those before it."""
-    txn, is_whole = _txn_through(request)
+def txn_op(request: messages.TxnRequest, max_ops: int = MAX_TXN_OPS) -> Txn:
+    """``max_ops``: etcd's --max-txn-ops. Raises TooManyOpsError, KeyNotFoundError for an operation that is none, as etcd does, or what is wrong with those before it."""
+    most = max(len(request.compare), len(request.success), len(request.failure))
+    if most > max_ops:  # which etcd looks at first
+        raise TooManyOpsError(most, max_ops)
+    txn, is_whole = _txn_through(request, max_ops)
     if not is_whole:
         with contextlib.suppress(DuplicateKeyError):  # which etcd looks for when every operation is in order
-            check_txn(txn, MAX_TXN_OPS)
+            check_txn(txn, max_ops)
         raise KeyNotFoundError(b"")
     return txn
 
 
-def _txn_through(request: messages.TxnRequest) -> tuple[Txn, bool]:
+def _txn_through(request: messages.TxnRequest, max_ops: int) -> tuple[Txn, bool]:
     """The txn through the first operation that is none; False if there is one. Of what is too much, enough that it is refused."""
-    compares = tuple(compare(each) for each in request.compare[: MAX_TXN_OPS + 1])
-    success, is_whole = _ops_through(request.success[: MAX_TXN_OPS + 1])
+    compares = tuple(compare(each) for each in request.compare[: max_ops + 1])
+    success, is_whole = _ops_through(request.success[: max_ops + 1], max_ops)
     failure: tuple[Op, ...] = ()
     if is_whole:
-        failure, is_whole = _ops_through(request.failure[: MAX_TXN_OPS + 1])
+        failure, is_whole = _ops_through(request.failure[: max_ops + 1], max_ops)
     return Txn(compares, success, failure), is_whole
 
 
-def _ops_through(requests: Iterable[messages.RequestOp]) -> tuple[tuple[Op, ...], bool]:
+def _ops_through(requests: Iterable[messages.RequestOp], max_ops: int) -> tuple[tuple[Op, ...], bool]:
     found: list[Op] = []
     for request in requests:
         if request.WhichOneof("request") == "request_txn":
-            nested, is_whole = _txn_through(request.request_txn)
+            nested, is_whole = _txn_through(request.request_txn, max_ops)
             found.append(nested)
             if not is_whole:
                 return tuple(found), False

@@ -21,18 +21,22 @@ _GOOGLES: Final = "grpc.health.v1"
 _SUCCESS: Final = messages.TxnRequest.DESCRIPTOR.fields_by_name["success"].number
 _FAILURE: Final = messages.TxnRequest.DESCRIPTOR.fields_by_name["failure"].number
 _NESTED: Final = messages.RequestOp.DESCRIPTOR.fields_by_name["request_txn"].number
+MAX_LEVELS: Final = MAX_TXN_OPS
+"""Of nested txns, however many operations are allowed."""
 
 M = TypeVar("M", bound=Message)
 
 
-def decode(kind: type[M], body: bytes) -> M:
-    """Raises DecodeError for what etcd can't read either."""
+def decode(kind: type[M], body: bytes, max_txn_ops: int = MAX_TXN_OPS) -> M:
+    """``max_txn_ops``: what has more is refused later, and need not be read to its end. Raises DecodeError for what etcd can't read
+    either.
+    """
     try:
         message = kind.FromString(body)
     except DecodeError:
         if kind.DESCRIPTOR.file.package == _GOOGLES:
             raise
-        message = _decode_slowly(kind, body)
+        message = _decode_slowly(kind, body, max_txn_ops)
     else:
         if not _may_have_unknown(message, body):
             return message
@@ -84,11 +88,11 @@ def _name_in_go(name: str) -> str:
     return "".join([part[:1].upper() + part[1:] for part in name.split("_")])
 
 
-def _decode_slowly(kind: type[M], body: bytes) -> M:
+def _decode_slowly(kind: type[M], body: bytes, max_txn_ops: int) -> M:
     message = kind()
     try:
         if isinstance(message, messages.TxnRequest):
-            _fill_txn(message, memoryview(body), MAX_TXN_OPS)
+            _fill_txn(message, memoryview(body), max_txn_ops, min(max_txn_ops, MAX_LEVELS))
         else:
             _fill(message, memoryview(body))
     except WireError as error:
@@ -115,7 +119,7 @@ def _fill(message: Message, body: memoryview) -> None:
             getattr(message, name).append(text)
 
 
-def _fill_txn(txn: messages.TxnRequest, body: memoryview, levels: int) -> None:
+def _fill_txn(txn: messages.TxnRequest, body: memoryview, max_ops: int, levels: int) -> None:
     """What is sure to be refused is not read to its end: more operations than etcd allows, or any below ``levels`` of nesting, each of
     which takes one of those that are allowed.
     """
@@ -125,7 +129,7 @@ def _fill_txn(txn: messages.TxnRequest, body: memoryview, levels: int) -> None:
         if branch is None or found.kind != BYTES:
             txn.MergeFromString(bytes(found.whole))
             continue
-        if len(branch) > MAX_TXN_OPS:
+        if len(branch) > max_ops:
             return
         op = branch.add()
         for part in _fields(found.payload):
@@ -134,7 +138,9 @@ def _fill_txn(txn: messages.TxnRequest, body: memoryview, levels: int) -> None:
                 continue
             op.request_txn.SetInParent()
             if levels:
-                _fill_txn(op.request_txn, part.payload, levels - 1)
+                _fill_txn(op.request_txn, part.payload, max_ops, levels - 1)
+            elif max_ops > MAX_LEVELS:
+                raise WireError(f"txns are nested more than {MAX_LEVELS} deep")
 
 
 class _Field(Struct, frozen=True):

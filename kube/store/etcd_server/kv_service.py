@@ -3,6 +3,7 @@
 import asyncio
 from typing import ClassVar, Final
 
+from kube.store.administration import AdministeredStore
 from kube.store.errors import EmptyKeyError
 from kube.store.etcd_server.convert import (
     delete_response,
@@ -15,7 +16,7 @@ from kube.store.etcd_server.convert import (
 )
 from kube.store.etcd_server.service import Service
 from kube.store.etcdpb import messages
-from kube.store.kv import RangeResult
+from kube.store.kv import MAX_TXN_OPS, RangeResult
 
 PORTION: Final = 1_000
 """Keys of a range that are encoded in one turn of the loop."""
@@ -30,6 +31,11 @@ class KVService(Service):
         "Txn": "txn",
         "Compact": "compact",
     }
+
+    def __init__(self, store: AdministeredStore, max_txn_ops: int = MAX_TXN_OPS) -> None:
+        """``max_txn_ops`` as the store's."""
+        super().__init__(store)
+        self._max_txn_ops = max_txn_ops
 
     async def range(self, request: messages.RangeRequest) -> messages.RangeResponse | bytes:
         wanted = range_op(request)
@@ -71,7 +77,7 @@ class KVService(Service):
         return delete_response(result, self.header(result.revision))
 
     async def txn(self, request: messages.TxnRequest) -> messages.TxnResponse:
-        result = await self.store.txn(txn_op(request))
+        result = await self.store.txn(txn_op(request, self._max_txn_ops))
         return txn_response(result, self.header(result.revision))
 
     async def compact(self, request: messages.CompactionRequest) -> messages.CompactionResponse:

@@ -29,7 +29,7 @@ from kube.store.etcd_server.pages import pages
 from kube.store.etcd_server.protocol import ServerProtocol
 from kube.store.etcd_server.service import endpoints_of
 from kube.store.etcd_server.watch_service import WatchService
-from kube.store.kv import MAX_REQUEST_BYTES
+from kube.store.kv import MAX_REQUEST_BYTES, MAX_TXN_OPS
 
 GRPC_OVERHEAD: Final = 512 * 1024
 """Bytes that a message may be larger than a request may be: etcd's grpcOverheadBytes."""
@@ -40,12 +40,13 @@ CLOSE_SECONDS: Final = 1.0
 
 
 class EtcdServerConfig(Struct, frozen=True, kw_only=True):
-    """``max_request_bytes`` as the store's. A client that is silent for ``keepalive_interval`` seconds is asked whether it is there,
+    """``max_request_bytes`` and ``max_txn_ops`` as the store's. A client that is silent for ``keepalive_interval`` seconds is asked whether it is there,
     and has ``keepalive_timeout`` seconds to answer: etcd's --grpc-keepalive-interval and --grpc-keepalive-timeout.
     """
 
     limits: Limits = Limits()
     max_request_bytes: int = MAX_REQUEST_BYTES
+    max_txn_ops: int = MAX_TXN_OPS
     keepalive_interval: float = 7_200.0
     keepalive_timeout: float = 20.0
 
@@ -63,7 +64,7 @@ class EtcdServer:
         self._tasks = TaskOwner("etcd")
         leadership = Leadership(store, clock)
         services = [
-            KVService(store),
+            KVService(store, config.max_txn_ops),
             WatchService(store),
             LeaseService(store),
             ClusterService(store),
@@ -78,6 +79,7 @@ class EtcdServer:
             self._tasks,
             leadership,
             config.max_request_bytes + GRPC_OVERHEAD,
+            config.max_txn_ops,
         )
         self._pages = Pages(pages(store), self._tasks)
         self._acceptors: list[Acceptor] = []

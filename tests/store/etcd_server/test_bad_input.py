@@ -7,6 +7,7 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from kube.store.etcd_server.server import EtcdServerConfig
 from kube.store.etcdpb import messages
 from tests.store.etcd_server.conftest import Caller, Serve, Serving, Watching
 
@@ -198,6 +199,23 @@ async def test_a_deadline_is_kept_by_the_server(serve: Serve, refused: Refused) 
     async with asyncio.timeout(10):
         while (await serving.store.range(b"l/", b"l0")).count > 1:
             await serving.store.put(b"x", b"")
+
+
+@pytest.mark.parametrize("most", [2, 300])
+async def test_the_most_operations_of_a_txn_are_the_flags(serve: Serve, refused: Refused, most: int) -> None:
+    serving = await serve(config=EtcdServerConfig(max_txn_ops=most), max_txn_ops=most)
+
+    def request(count: int, *more: dict[str, Any]) -> messages.TxnRequest:
+        puts = [{"request_put": {"key": b"k%d" % number}} for number in range(count)]
+        return messages.TxnRequest(success=[*puts, *more])
+
+    too_many = ("INVALID_ARGUMENT", "etcdserver: too many operations in txn request")
+    async with grpc.aio.insecure_channel(serving.endpoint) as channel:
+        caller = Caller(channel)
+        assert len((await caller("KV/Txn", request(most))).responses) == most
+        assert (await serving.store.range(b"k", b"l")).count == most
+        assert await refused(caller("KV/Txn", request(most + 1))) == too_many
+        assert await refused(caller("KV/Txn", request(most, {}))) == too_many
 
 
 async def test_without_a_leader_who_needs_one_is_refused(serve: Serve, refused: Refused) -> None:

@@ -80,6 +80,14 @@ def test_a_txn_may_be_nested_as_deep_as_its_operations_allow(levels: int) -> Non
     assert op == Put(b"deep", b"v")
 
 
+def test_the_long_way_reads_as_many_operations_as_are_allowed() -> None:
+    body = field(2, field(2, field(1, b"k"))) * 500 + nested_txn(60, PUT)
+    assert len(txn_op(decode(messages.TxnRequest, body, 1_000), 1_000).success) == 501
+    assert len(decode(messages.TxnRequest, body).success) == MAX_TXN_OPS + 1
+    with pytest.raises(DecodeError, match="nested more than"):
+        decode(messages.TxnRequest, nested_txn(MAX_TXN_OPS + 2, PUT), 1_000)
+
+
 def test_the_long_way_reads_what_the_short_one_does() -> None:
     """All kinds of fields at every level."""
     txn = messages.TxnRequest(
