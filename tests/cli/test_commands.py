@@ -110,7 +110,7 @@ import importlib.abc, os, signal, sys, weakref
 
 class Interrupt(importlib.abc.MetaPathFinder):
     def find_spec(self, name, *_):
-        if name == "kube.actors":
+        if name == "kube.actors.runtime.system":
             subject = Interrupt()
             weakref.finalize(subject, os.kill, os.getpid(), signal.SIGINT)
 
