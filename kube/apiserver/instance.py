@@ -262,7 +262,7 @@ class Instance:
 
     async def _hook(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do a part of the start; what the store cannot do now is tried again."""
-        attempt = 0
+        attempt, said = 0, ""
         while True:
             try:
                 await work()
@@ -270,7 +270,9 @@ class Instance:
             except ApiError as error:
                 if error.code < 500 and error.code != 429:  # what waiting cannot mend
                     raise
-                self._log.warning("post-start hook failed", hook=name, error=error.message)
+                if error.message != said:  # once, however often it is tried again
+                    said = error.message
+                    self._log.warning("post-start hook failed", hook=name, error=said)
             await self._clock.sleep(_RETRY.delay(attempt))
             attempt += 1
         del self._pending_hooks[name]

@@ -20,10 +20,13 @@ from kube.api.types.authorization_v1 import (
 from kube.api.types.rbac_v1 import ClusterRoleBinding, RoleRef, Subject
 from kube.apimachinery.errors import ApiError
 from kube.apimachinery.meta.v1 import ObjectMeta
+from kube.apiserver import instance
 from kube.apiserver.authentication.interface import MASTERS
+from kube.apiserver.bootstrap import Bootstrap
 from kube.apiserver.instance import Loopback, ServerOptions
 from kube.apiserver.pki import CertificateAuthority
 from kube.apiserver.server import ListenError, Server
+from kube.base.backoff import Backoff
 from kube.base.chance import Chance
 from kube.base.clock import SystemClock
 from kube.client.interface import Request
@@ -165,6 +168,31 @@ async def test_over_https_a_certificate_is_the_user(cluster, tmp_path):
     assert status == 200
     assert "[+]poststarthook/rbac/bootstrap-roles ok\n" in body
     assert (await fetch(cluster, url, "/openapi/v3/apis/apps/v1", scheduler, tmp_path))[0] == 200
+
+
+async def test_what_hinders_the_start_again_and_again_is_said_once(cluster, monkeypatch, caplog):
+    """An object in the store that nobody can read: until it is gone the start waits, and goes on by itself then."""
+    monkeypatch.setattr(instance, "_RETRY", Backoff(initial=0.005, cap=0.005))
+    attempts, often = [], asyncio.Event()
+    namespaces = Bootstrap.namespaces
+
+    async def counted(bootstrap):
+        attempts.append(bootstrap)
+        if len(attempts) == 5:
+            often.set()
+        await namespaces(bootstrap)
+
+    monkeypatch.setattr(Bootstrap, "namespaces", counted)
+    await cluster.store.put(b"/registry/namespaces/default", b"no object")
+    starting = asyncio.ensure_future(cluster.start(listen=False))
+    async with asyncio.timeout(10):
+        await often.wait()
+        await cluster.store.delete_range(b"/registry/namespaces/default")
+        await starting
+    said = [
+        record.getMessage() for record in caplog.records if "post-start hook failed" in record.getMessage()
+    ]
+    assert sum("hook=start-system-namespaces-controller" in each for each in said) == 1, said
 
 
 async def test_a_busy_port_fails_the_start_with_one_clear_line(cluster):
