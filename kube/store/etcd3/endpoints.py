@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,7 +81,7 @@ class Endpoints:
     def __len__(self) -> int:
         return len(self._all)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Endpoint]:
         return iter(tuple(self._all))
 
     def next(self) -> Endpoint:

@@ -24,15 +24,19 @@ class UnreachableError(StoreError):
         return f"etcd cannot be reached at {', '.join(self.endpoints)}: {self.detail}"
 
 
-class ConnectionLostError(StoreError):
-    """The connection ended while a request waited for its answer."""
-
-    maybe_applied = True
+class _EndpointError(StoreError):
+    """What happened with one endpoint."""
 
     def __init__(self, endpoint: str, detail: str) -> None:
         super().__init__()
         self.endpoint = endpoint
         self.detail = detail
+
+
+class ConnectionLostError(_EndpointError):
+    """The connection ended while a request waited for its answer."""
+
+    maybe_applied = True
 
     def __str__(self) -> str:
         return f"the connection to etcd at {self.endpoint} was lost: {self.detail}"
@@ -51,16 +55,11 @@ class AccessDeniedError(StoreError):
         return self.detail
 
 
-class AnotherStoreError(StoreError):
+class AnotherStoreError(_EndpointError):
     """What answers is not what was there before: another cluster, or one that went back behind what this client has seen."""
 
     code = Code.DATA_LOSS
     maybe_applied = True
-
-    def __init__(self, endpoint: str, detail: str) -> None:
-        super().__init__()
-        self.endpoint = endpoint
-        self.detail = detail
 
     def __str__(self) -> str:
         return (
