@@ -89,13 +89,13 @@ class Client:
         while True:
             endpoint = self.endpoints.next()
             left = deadline - clock.monotonic()
-            share = left if is_write or len(self.endpoints) == 1 else min(left, self._share())
+            share = left if is_write or len(self.endpoints) == 1 else min(left, self.share())
             try:
                 response = await self.ask(endpoint, path, request, asked, seconds=max(share, 0.001))
             except StoreError as error:
                 pause = _RETRY.delay(attempt // len(self.endpoints))
                 if not self._may_repeat(error, is_write) or clock.monotonic() + pause >= deadline:
-                    raise self._judged(error) from None
+                    raise self.judged(error) from None
             else:
                 self._found()
                 return response
@@ -167,7 +167,7 @@ class Client:
             return False
         return error.maybe_applied or isinstance(error, (*_NOT_APPLIED, TooManyRequestsError))
 
-    def _judged(self, error: StoreError) -> StoreError:
+    def judged(self, error: StoreError) -> StoreError:
         """Of several endpoints that cannot be reached each is named."""
         if isinstance(error, UnreachableError):
             if self._connected:
@@ -181,9 +181,9 @@ class Client:
             log.warning("etcd can be reached again", endpoints=self.endpoints.addresses)
         self._connected = True
 
-    def _share(self) -> float:
-        """How long one of several members may take for a read before the next is asked."""
-        return self.config.request_timeout / 2
+    def share(self) -> float:
+        """How long a member may take for a read before the next is asked; one that is alone has all the time."""
+        return self.config.request_timeout / (1 if len(self.endpoints) == 1 else 2)
 
     def _note(self, header: Any, floor: int, endpoint: Endpoint) -> None:
         """Raises AnotherStoreError for a revision below ``floor``, or another cluster's id."""

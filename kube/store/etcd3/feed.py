@@ -76,10 +76,10 @@ class FeedSubscription(Subscription):
 
 
 class Feed:
-    """``position``: every change up to it has been received."""
+    """``position``: every change up to it has been received. ``began``: where it was first."""
 
     def __init__(self, position: int) -> None:
-        self.position = position
+        self.position = self.began = position
         self._recent: deque[Event] = deque()
         self._recent_bytes = 0
         self._recent_after = position

@@ -10,13 +10,13 @@ from typing import Any
 from kube.base.clock import Clock
 from kube.base.logging import get_logger
 from kube.base.tasks import TaskOwner
-from kube.store.errors import CompactedError, StoppedError, StoreError
+from kube.store.errors import CompactedError, RequestTimeoutError, StoppedError, StoreError
 from kube.store.etcd3.client import KV, Client
 from kube.store.etcd3.convert import Converter, Message
 from kube.store.etcd3.errors import UnexpectedError
 from kube.store.etcd3.feed import Feed, FeedSubscription
 from kube.store.etcd3.notes import Notes
-from kube.store.etcd3.upstream import follow
+from kube.store.etcd3.upstream import Following, follow
 from kube.store.etcdpb import messages
 from kube.store.kv import Event, WatchFilter, WatchSink, WatchStream
 from kube.store.subscriptions import BufferedStream, SinkStream, Subscription
@@ -41,7 +41,10 @@ class Watches:
         self._clock = clock
         self._tasks = TaskOwner("etcd3", on_error=self._failed)
         self._feeds: dict[bool, Feed] = {}
-        self._readers: dict[Feed, asyncio.Task[None]] = {}
+        self._opening: dict[bool, asyncio.Future[StoreError | None]] = {}
+        """Feeds that etcd has not begun to serve; what is awaited is an error or None, and never raises."""
+        self._readers: dict[bool, asyncio.Task[None]] = {}
+        """Of the feeds that are open, and of those that are opening."""
         self._closed = False
         self._nudging = False
         self._sweeping = False
@@ -63,7 +66,11 @@ class Watches:
         filters: tuple[WatchFilter, ...],
         sink: WatchSink | None,
     ) -> WatchStream:
-        """Raises StoreError when etcd cannot be asked."""
+        """Returns when etcd serves the feed: what is written from then on is told, also when it is compacted at once.
+
+        A watch of the past reads its history after that, and may still be overtaken by a compaction, as in etcd.
+        Raises StoreError when etcd cannot be asked.
+        """
         buffered = BufferedStream()
         subscription = FeedSubscription(
             key,
@@ -83,21 +90,40 @@ class Watches:
         return stream
 
     async def _begin(self, subscription: FeedSubscription, *, prev_kv: bool) -> None:
+        now = 0
         if prev_kv not in self._feeds or not subscription.next_revision:
             now = await self._client.current_revision()
-            subscription.next_revision = subscription.next_revision or now + 1
-            if self._closed:
-                raise StoppedError
-            if prev_kv not in self._feeds:
-                feed = self._feeds[prev_kv] = Feed(now)
-                self._readers[feed] = self._tasks.start(self._run(feed, prev_kv=prev_kv), name="feed")
-        if not self._sweeping:
-            self._sweeping = True
-            self._tasks.start(self._sweep(), name="sweep")
-        feed = self._feeds[prev_kv]
+        feed = await self._feed(now, prev_kv=prev_kv)
+        subscription.next_revision = subscription.next_revision or max(now, feed.began) + 1
         if not feed.add(subscription):
             reading = self._catch_up(feed, subscription, prev_kv=prev_kv)
             subscription.catching_up = self._tasks.start(reading, name="history")
+
+    async def _feed(self, now: int, *, prev_kv: bool) -> Feed:
+        """The one that is open, or a new one that begins at ``now`` or later. Who gives up waiting leaves nothing but the feed, which
+        the next sweep ends.
+        """
+        while True:
+            if self._closed:
+                raise StoppedError
+            if (feed := self._feeds.get(prev_kv)) is not None:
+                return feed
+            if self._client.replaced is not None:
+                raise self._client.replaced
+            if not self._sweeping:
+                self._sweeping = True
+                self._tasks.start(self._sweep(), name="sweep")
+            if (opening := self._opening.get(prev_kv)) is None:
+                opening = self._opening[prev_kv] = asyncio.get_running_loop().create_future()
+                self._readers[prev_kv] = self._tasks.start(self._run(now, prev_kv=prev_kv), name="feed")
+            if (error := await asyncio.shield(opening)) is not None:
+                raise error
+
+    def _opened(self, error: StoreError | None, *, prev_kv: bool) -> None:
+        """Whoever waits for the feed goes on: it is there, or could not be opened."""
+        if error is not None:
+            self._readers.pop(prev_kv, None)
+        self._opening.pop(prev_kv).set_result(error)
 
     def _remove(self, subscription: Subscription) -> None:
         """Its owner has ended the watch."""
@@ -110,22 +136,35 @@ class Watches:
 
     # ---- reading
 
-    async def _run(self, feed: Feed, *, prev_kv: bool) -> None:
-        """Read the feed until it has a gap."""
+    async def _run(self, now: int, *, prev_kv: bool) -> None:
+        """Open a feed within the request timeout, and read it until it has a gap."""
         key, range_end = self._convert.scope
-        upstream = follow(self._client, key, range_end, feed.position + 1, prev_kv=prev_kv)
-        try:
-            async with aclosing(upstream) as batches:
+        following = Following(now + 1, is_live=True)
+        async with aclosing(follow(self._client, key, range_end, following, prev_kv=prev_kv)) as batches:
+            try:
+                async with asyncio.timeout(self._client.config.request_timeout):
+                    await anext(batches)
+            except TimeoutError:
+                error = self._client.judged(following.error or RequestTimeoutError())
+                self._opened(error, prev_kv=prev_kv)
+                return
+            except StoreError as error:
+                self._opened(error, prev_kv=prev_kv)
+                return
+            feed = self._feeds[prev_kv] = Feed(following.next_revision - 1)
+            self._opened(None, prev_kv=prev_kv)
+            try:
                 async for batch in batches:
                     feed.receive(self._events(batch), batch[-1].kv.mod_revision)
-        except StoreError as error:
-            log.warning("the feed of etcd has ended", error=str(error))
-            self._end(feed, error)
+            except StoreError as error:
+                log.warning("the feed of etcd has ended", error=str(error))
+                self._end(feed, error)
 
     async def _catch_up(self, feed: Feed, subscription: FeedSubscription, *, prev_kv: bool) -> None:
         """Read the history of the scope until the watch is where the feed is."""
         key, range_end = self._convert.scope
-        upstream = follow(self._client, key, range_end, subscription.next_revision, prev_kv=prev_kv)
+        following = Following(subscription.next_revision)
+        upstream = follow(self._client, key, range_end, following, prev_kv=prev_kv)
         try:
             async with aclosing(upstream) as batches:
                 async for batch in batches:
@@ -152,26 +191,33 @@ class Watches:
 
     def _end(self, feed: Feed, error: StoreError) -> None:
         """Every watch of the feed is over with ``error``; the next one begins a new feed."""
-        self._readers.pop(feed, None)
         for flag, each in tuple(self._feeds.items()):
             if each is feed:
-                del self._feeds[flag]
+                del self._feeds[flag], self._readers[flag]
         feed.close(error)
+
+    def _end_all(self, error: StoreError) -> None:
+        for feed in tuple(self._feeds.values()):
+            self._end(feed, error)
+        for prev_kv in tuple(self._opening):
+            self._opened(error, prev_kv=prev_kv)
 
     def _replaced(self, error: StoreError) -> None:
         """The revisions that the feeds wait for are those of a store that is no more."""
-        for feed in tuple(self._feeds.values()):
-            self._readers[feed].cancel()
+        for reader in self._readers.values():
+            reader.cancel()
+        for feed in self._feeds.values():
             for subscription in feed.subscriptions():
                 if subscription.catching_up is not None:
                     subscription.catching_up.cancel()
-            self._end(feed, error)
+        self._end_all(error)
 
     def _failed(self, task: "asyncio.Task[Any]", exception: BaseException) -> None:
         """What no part of this expects must not leave watches that wait for ever."""
         log.error("watches of etcd failed", task=task.get_name(), exc_info=exception)
-        for feed in tuple(self._feeds.values()):
-            self._end(feed, UnexpectedError("INTERNAL", str(exception)))
+        for reader in self._readers.values():
+            reader.cancel()
+        self._end_all(UnexpectedError("INTERNAL", str(exception)))
 
     # ---- progress
 
@@ -223,7 +269,7 @@ class Watches:
                 feed.sweep()
                 if not feed:
                     del self._feeds[flag]
-                    self._readers.pop(feed).cancel()
+                    self._readers.pop(flag).cancel()
                 for subscription in feed.subscriptions():
                     subscription.quiet_sweeps += 1
                     if subscription.progress_notify and subscription.quiet_sweeps >= PROGRESS_SWEEPS:
@@ -234,5 +280,4 @@ class Watches:
     async def aclose(self) -> None:
         self._closed = True
         await self._tasks.aclose()
-        for feed in tuple(self._feeds.values()):
-            self._end(feed, StoppedError())
+        self._end_all(StoppedError())
