@@ -8,6 +8,8 @@ from kube.apimachinery.time import from_seconds
 
 SUSPENDED: Final = "Suspended"
 SUCCESS_CRITERIA_MET: Final = "SuccessCriteriaMet"
+SUCCESS_POLICY: Final = "SuccessPolicy"
+"""The reason of SuccessCriteriaMet where a success policy was met."""
 FAILURE_TARGET: Final = "FailureTarget"
 COMPLETE: Final = "Complete"
 FAILED: Final = "Failed"

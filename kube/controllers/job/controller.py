@@ -24,6 +24,7 @@ from kube.controllers.job.backoff import BackoffRecord
 from kube.controllers.job.conditions import (
     COMPLETE,
     SUCCESS_CRITERIA_MET,
+    SUCCESS_POLICY,
     SUSPENDED,
     ensured,
     is_finished,
@@ -162,7 +163,9 @@ class JobController:
         now = self._environment.now()
         seen = observe(job, pods, removing, self._backoff.get(key, BackoffRecord()), now)
         if seen.verdict is not None:
+            job = await self._announced(job, seen)
             status, verdict, error = await self._stop(key, seen, satisfied=satisfied)
+            status = replace(status, conditions=job.status.conditions)
             wait = None
             self._pacing.walked(key, job.metadata.generation, len(pods))
         else:
@@ -173,6 +176,18 @@ class JobController:
         if error is not None:
             raise error
         return wait
+
+    async def _announced(self, job: Job, seen: Observation) -> Job:
+        """The job, whose status says that the success policy is met before a pod is deleted for it: whatever stops this
+        reconcile halfway (a conflict, a deletion that fails), the next one does not take those pods for failed.
+        """
+        if seen.verdict is None or seen.verdict.reason != SUCCESS_POLICY:
+            return job
+        conditions = ensured(job.status.conditions, seen.verdict)
+        if conditions is job.status.conditions:
+            return job
+        status = replace(seen.job.status, conditions=conditions)
+        return await self._environment.client.update_status(replace(job, status=status))
 
     async def _stop(
         self, key: str, seen: Observation, *, satisfied: bool

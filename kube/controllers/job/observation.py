@@ -19,6 +19,7 @@ from kube.controllers.job.backoff import BackoffRecord, finished_at
 from kube.controllers.job.conditions import (
     FAILURE_TARGET,
     SUCCESS_CRITERIA_MET,
+    SUCCESS_POLICY,
     job_condition,
     true_condition,
 )
@@ -45,7 +46,16 @@ def replaces_failed_only(job: Job) -> bool:
     return job.spec.pod_replacement_policy == "Failed" or job.spec.pod_failure_policy is not None
 
 
+def is_stopped_by_success(job: Job) -> bool:
+    """Whether the status says that the success policy was met, from when on the job's pods are deleted."""
+    met = true_condition(job, SUCCESS_CRITERIA_MET)
+    return met is not None and met.reason == SUCCESS_POLICY
+
+
 def is_failed(job: Job, pod: Pod) -> bool:
+    """A deleted pod has failed, unless it had to go because the success policy was met (KEP-3998)."""
+    if pod.metadata.deletion_timestamp is not None and is_stopped_by_success(job):
+        return False
     if pod.status.phase == POD_FAILED:
         return True
     if replaces_failed_only(job):
@@ -243,4 +253,4 @@ def _index_verdict(job: Job, succeeded: Indexes, failed: Indexes | None, now: fl
         if len(failed) and len(failed) + len(succeeded) >= (job.spec.completions or 0):
             return job_condition(FAILURE_TARGET, "FailedIndexes", "Job has failed indexes", now)
     message = success_message(job, succeeded)
-    return job_condition(SUCCESS_CRITERIA_MET, "SuccessPolicy", message, now) if message else None
+    return job_condition(SUCCESS_CRITERIA_MET, SUCCESS_POLICY, message, now) if message else None

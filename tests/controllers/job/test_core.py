@@ -354,6 +354,29 @@ def test_a_successful_job_does_not():
     assert [each.metadata.name for each in result.remove] == ["a"]
 
 
+@pytest.mark.parametrize(
+    ("reason", "counted"),
+    [("SuccessPolicy", ()), ("CompletionsReached", ("a",))],
+    ids=["policy", "completions"],
+)
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+def test_a_pod_that_is_deleted_once_the_success_policy_is_met_has_not_failed(reason, counted, phase):
+    met = job_condition("SuccessCriteriaMet", reason, "", NOW)
+    result = tracked(
+        job(status=JobStatus(conditions=(met,))),
+        pod("a", phase, deletion_timestamp=from_seconds(NOW)),
+        verdict=met,
+    )
+    assert result.status.uncounted_terminated_pods.failed == counted
+    assert [each.metadata.name for each in result.remove] == ["a"]
+
+
+def test_a_pod_that_fails_by_itself_is_counted_though_the_success_policy_is_met():
+    met = job_condition("SuccessCriteriaMet", "SuccessPolicy", "", NOW)
+    result = tracked(job(status=JobStatus(conditions=(met,))), pod("a", "Failed"), verdict=met)
+    assert result.status.uncounted_terminated_pods.failed == ("a",)
+
+
 def test_no_status_grows_without_bound():
     result = tracked(job(completions=2000), *(pod(f"p{i}", "Succeeded") for i in range(MAX_UNCOUNTED + 5)))
     assert len(result.remove) == MAX_UNCOUNTED

@@ -2,6 +2,7 @@ import pytest
 from msgspec.structs import replace
 from objects import meta
 
+from kube.actors.controller_manager import ControllerManager
 from kube.api.types.batch_v1 import (
     Job,
     JobSpec,
@@ -21,6 +22,7 @@ from kube.api.types.core_v1 import (
     PodTemplateSpec,
 )
 from kube.apimachinery.time import from_seconds
+from kube.controllers.initializers import INITIALIZERS
 from kube.controllers.job.observation import FINALIZER
 
 
@@ -163,18 +165,77 @@ async def test_limits_per_index(running):
     await ends(running, ("FailureTarget", "FailedIndexes"), ("Failed", "FailedIndexes"))
 
 
-async def test_success_policy_stops_the_rest(running):
-    policy = SuccessPolicy(rules=(SuccessPolicyRule(succeeded_indexes="1"),))
-    await running.client.create(
-        job(completions=3, parallelism=3, completion_mode="Indexed", success_policy=policy)
-    )
+STOPPED_BY = SuccessPolicy(rules=(SuccessPolicyRule(succeeded_indexes="1"),))
+
+
+async def succeeds_at_index_1(cluster, **spec):
+    """All three pods run, that of index 1 ends, and the others are stopped; the job as it is in the end."""
+    spec = {"completions": 3, "parallelism": 3, "completion_mode": "Indexed", **spec}
+    await cluster.client.create(job(success_policy=STOPPED_BY, **spec))
     pods = {
-        pod.metadata.labels["batch.kubernetes.io/job-completion-index"]: pod for pod in await live(running, 3)
+        pod.metadata.labels["batch.kubernetes.io/job-completion-index"]: pod for pod in await live(cluster, 3)
     }
-    await end(running, pods["1"])
-    await ends(running, ("SuccessCriteriaMet", "SuccessPolicy"), ("Complete", "SuccessPolicy"))
-    await live(running, 0)
-    assert (await current(running)).status.failed == 0
+    await end(cluster, pods["1"])
+    await ends(cluster, ("SuccessCriteriaMet", "SuccessPolicy"), ("Complete", "SuccessPolicy"))
+    await live(cluster, 0)
+    return await current(cluster)
+
+
+async def test_success_policy_stops_the_rest(running):
+    status = (await succeeds_at_index_1(running)).status
+    assert (status.succeeded, status.failed, status.active, status.terminating) == (1, 0, 0, 0)
+    assert status.completed_indexes == "1"
+
+
+class Interfering:
+    """A transport through which something goes wrong once, at the first request that is chosen."""
+
+    def __init__(self, inner, chosen, wrong):
+        self._inner = inner
+        self._chosen = chosen
+        self._wrong = wrong
+        self.happened = False
+
+    async def call(self, request):
+        if not self.happened and self._chosen(request):
+            self.happened = True
+            await self._wrong()
+        return await self._inner.call(request)
+
+    async def watch(self, request, sink):
+        return await self._inner.watch(request, sink)
+
+
+def stops_a_pod(request):
+    return (request.verb, request.resource.plural) == ("delete", "pods")
+
+
+def says_that_the_policy_is_met(request):
+    if (request.verb, request.resource.plural, request.subresource) != ("update", "jobs", "status"):
+        return False
+    return any(each.reason == "SuccessPolicy" for each in request.body.status.conditions)
+
+
+@pytest.mark.parametrize(
+    "chosen", [stops_a_pod, says_that_the_policy_is_met], ids=["before a deletion", "before the condition"]
+)
+async def test_pods_that_the_success_policy_stops_have_not_failed_though_the_job_changes_meanwhile(
+    cluster, chosen
+):
+    """The status that the controller writes next meets a conflict; with no failure allowed, one counted would fail the job."""
+
+    async def change():
+        await cluster.client.patch(
+            Job, "work", {"metadata": {"labels": {"other": "1"}}}, namespace="default", type="merge"
+        )
+
+    interfering = Interfering(cluster.client.transport, chosen, change)
+    cluster.manager = cluster.system.spawn(
+        lambda: ControllerManager(interfering, INITIALIZERS, controllers=("job",)), name="controller-manager"
+    )
+    status = (await succeeds_at_index_1(cluster, backoff_limit=0)).status
+    assert interfering.happened
+    assert (status.succeeded, status.failed, status.active, status.terminating) == (1, 0, 0, 0)
 
 
 async def test_failure_policy(running):
