@@ -199,9 +199,9 @@ def _write_now(transport: asyncio.Transport, data: bytes) -> None:
     """Past the transport's buffer, which is thrown away with the connection."""
     if sys.platform == "win32":
         transport.write(data)
-        return
-    with contextlib.suppress(OSError):  # who is gone, or reads nothing, is not told
-        os.write(transport.get_extra_info("socket").fileno(), data)
+    else:
+        with contextlib.suppress(OSError):  # who is gone, or reads nothing, is not told
+            os.write(transport.get_extra_info("socket").fileno(), data)
 
 
 def _feed(transport: asyncio.Transport, pieces: list[bytes]) -> None:
